@@ -1,0 +1,529 @@
+/* policy.c - the decision. Pure: no I/O, no clock, no allocation, no logging; see policy.h. */
+#include "policy.h"
+
+#include <string.h>
+
+enum {
+    KIB_PER_MIB = 1024,
+    USEC_PER_SEC = 1000000,
+    USEC_PER_MSEC = 1000,
+
+    /* From the request until the guest can use the memory: a healthy balloon moves a cycle's growth
+     * in less, 300 to 2000 MiB/s having been measured. */
+    BALLOON_LATENCY_USEC = 300000,
+    /* A balloon that has not moved for this long is not on its way any more. */
+    IN_FLIGHT_USEC = 5 * USEC_PER_SEC,
+    /* A balloon is inexact by pages; less than this apart is arrived. */
+    ARRIVED_KIB = KIB_PER_MIB,
+    /* How fast a past peak of use, and a past growth, fade: half is forgotten in this time. */
+    FADE_USEC = 5 * USEC_PER_SEC,
+    /* Reports older than this many periods are stale. */
+    STALE_PERIODS = 3,
+
+    /* Least of what an emulator takes beside its guest's memory; more counts where more is seen. */
+    OVERHEAD_LEAST_KIB = 32 * KIB_PER_MIB,
+
+    /* Changes up to max(DEAD_BAND, 1 %) are not worth a call; for giving back, twice that. */
+    DEAD_BAND_KIB = 8 * KIB_PER_MIB,
+    DEAD_BAND_DIVISOR = 100,
+
+    /* Gradual: in any GRADUAL_USEC a guest gives at most 3/16 of its size (18.75 %). */
+    GRADUAL_USEC = 2 * USEC_PER_SEC,
+    GRADUAL_NUMERATOR = 3,
+    GRADUAL_DENOMINATOR = 16,
+};
+
+/* No machine has 2^50 KiB; a larger figure is a lie, and differences of smaller ones fit an
+ * int64_t. */
+static const uint64_t SIZE_LIMIT_KIB = UINT64_C(1) << 50;
+
+/* Longer than this apart is as good as never; it keeps products of times within 64 bits. */
+static const uint64_t ELAPSED_LIMIT_USEC = UINT64_C(86400) * USEC_PER_SEC;
+
+static uint64_t min_u64(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static uint64_t max_u64(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+static uint64_t clamp(uint64_t value, uint64_t low, uint64_t high)
+{
+    return min_u64(max_u64(value, low), high);
+}
+
+static uint64_t add_saturated(uint64_t a, uint64_t b)
+{
+    return a > UINT64_MAX - b ? UINT64_MAX : a + b;
+}
+
+static uint64_t subtract_to_zero(uint64_t a, uint64_t b)
+{
+    return a > b ? a - b : 0;
+}
+
+/* VALUE * BY / DIVISOR, rounded down; saturates where BY * DIVISOR or the result exceeds 64 bits.
+ */
+static uint64_t multiply_divide(uint64_t value, uint64_t by, uint64_t divisor)
+{
+    uint64_t whole;
+    uint64_t rest;
+    if (__builtin_mul_overflow(value / divisor, by, &whole) ||
+        __builtin_mul_overflow(value % divisor, by, &rest))
+        return UINT64_MAX;
+    return add_saturated(whole, rest / divisor);
+}
+
+static uint64_t elapsed_usec(uint64_t since_usec, uint64_t now_usec)
+{
+    return min_u64(subtract_to_zero(now_usec, since_usec), ELAPSED_LIMIT_USEC);
+}
+
+/* VALUE on its way down to TOWARDS after DT_USEC: half of the way in FADE_USEC, never below. */
+static uint64_t fade(uint64_t value, uint64_t towards, uint64_t dt_usec)
+{
+    if (value <= towards)
+        return towards;
+    uint64_t dt_msec = dt_usec / USEC_PER_MSEC;
+    return value - multiply_divide(value - towards, dt_msec, dt_msec + FADE_USEC / USEC_PER_MSEC);
+}
+
+/* ---- what a guest reports ---- */
+
+static bool has_full_report(const struct domain *domain)
+{
+    return domain->unused_kib.known && domain->available_kib.known &&
+           domain->last_update_sec.known && domain->last_update_sec.value != 0;
+}
+
+static bool is_possible(const struct domain *domain)
+{
+    return domain->max_kib <= SIZE_LIMIT_KIB && domain->actual_kib.value != 0 &&
+           domain->actual_kib.value <= domain->max_kib + ARRIVED_KIB &&
+           domain->available_kib.value <= domain->max_kib &&
+           domain->unused_kib.value <= domain->available_kib.value;
+}
+
+static bool is_new_report(const struct policy_memory *memory, const struct domain *domain)
+{
+    return !memory->has_report || memory->last_update_sec != domain->last_update_sec.value ||
+           memory->unused_kib != domain->unused_kib.value ||
+           memory->available_kib != domain->available_kib.value;
+}
+
+/* The wall clock decides only about the first report: later ones are new because they changed. */
+static bool agrees_with_wall_clock(const struct domain *domain, int64_t wall_sec)
+{
+    uint64_t wall = wall_sec > 0 ? (uint64_t)wall_sec : 0;
+    uint64_t reported = domain->last_update_sec.value;
+    uint64_t apart = wall > reported ? wall - reported : reported - wall;
+    return apart <= (uint64_t)STALE_PERIODS * domain->period_sec + 1;
+}
+
+/*
+ * The guest's use, from the two figures of one report. The balloon may have moved since, so that
+ * its size now says nothing about them; what the guest does not see of its size (the kernel itself;
+ * where the balloon counts as used, less) only changes with the balloon's mode and is learnt while
+ * it is at rest.
+ */
+static uint64_t reckon_used(const struct policy_memory *memory)
+{
+    uint64_t seen = memory->available_kib - memory->unused_kib;
+    if (memory->unseen_kib >= 0)
+        return seen + (uint64_t)memory->unseen_kib;
+    return subtract_to_zero(seen, (uint64_t)-memory->unseen_kib);
+}
+
+static void learn_unseen(struct policy_memory *memory, const struct domain *domain)
+{
+    /* The report is of the time since the last look: at rest if the size was the same at both ends.
+     */
+    bool at_rest = memory->has_actual && memory->actual_kib == domain->actual_kib.value;
+    if (!at_rest && memory->has_unseen)
+        return;
+    memory->unseen_kib = (int64_t)domain->actual_kib.value - (int64_t)domain->available_kib.value;
+    memory->has_unseen = at_rest;
+}
+
+/* Fast up, slow down. A single jump is not a ramp: a rate is believed when two reports in a row
+ * show it. */
+static void learn_use(struct policy_memory *memory, uint64_t used_kib, uint64_t dt_usec)
+{
+    uint64_t growth = dt_usec == 0 ? 0
+                                   : multiply_divide(subtract_to_zero(used_kib, memory->used_kib),
+                                                     USEC_PER_SEC, dt_usec);
+    uint64_t sustained = min_u64(growth, memory->growth_kib_per_sec);
+    memory->rate_kib_per_sec = max_u64(sustained, fade(memory->rate_kib_per_sec, 0, dt_usec));
+    memory->growth_kib_per_sec = growth;
+    memory->peak_kib = max_u64(used_kib, fade(memory->peak_kib, used_kib, dt_usec));
+    memory->used_kib = used_kib;
+}
+
+static void learn_report(struct policy_memory *memory, const struct domain *domain,
+                         const struct snapshot *snapshot)
+{
+    bool first = !memory->has_report;
+    uint64_t dt_usec = first ? 0 : elapsed_usec(memory->report_usec, snapshot->now_usec);
+    memory->confirmed = !first || agrees_with_wall_clock(domain, snapshot->wall_sec);
+    memory->has_report = true;
+    memory->last_update_sec = domain->last_update_sec.value;
+    memory->unused_kib = domain->unused_kib.value;
+    memory->available_kib = domain->available_kib.value;
+    memory->report_usec = snapshot->now_usec;
+    learn_unseen(memory, domain);
+    uint64_t used_kib = reckon_used(memory);
+    if (first)
+        memory->used_kib = used_kib;
+    learn_use(memory, used_kib, dt_usec);
+}
+
+static void learn_size(struct policy_memory *memory, const struct domain *domain, uint64_t now_usec)
+{
+    if (memory->has_actual && memory->actual_kib != domain->actual_kib.value)
+        memory->moved_usec = now_usec;
+    memory->has_actual = true;
+    memory->actual_kib = domain->actual_kib.value;
+}
+
+static bool is_fresh(const struct policy_memory *memory, const struct domain *domain,
+                     uint64_t now_usec)
+{
+    uint64_t limit_usec = (uint64_t)STALE_PERIODS * domain->period_sec * USEC_PER_SEC;
+    return memory->confirmed && elapsed_usec(memory->report_usec, now_usec) <= limit_usec;
+}
+
+/* Takes in what the domain shows. Returns POLICY_SETTLED if it can be decided on, else why not. */
+static enum policy_reason learn(struct policy_memory *memory, const struct domain *domain,
+                                const struct snapshot *snapshot)
+{
+    if (!domain->has_balloon || domain->max_kib == 0 || !domain->actual_kib.known)
+        return POLICY_NO_BALLOON;
+    if (!has_full_report(domain)) {
+        learn_size(memory, domain, snapshot->now_usec);
+        return POLICY_NO_NEWS;
+    }
+    if (!is_possible(domain))
+        return POLICY_IMPOSSIBLE;
+    if (is_new_report(memory, domain))
+        learn_report(memory, domain, snapshot);
+    learn_size(memory, domain, snapshot->now_usec);
+    return is_fresh(memory, domain, snapshot->now_usec) ? POLICY_SETTLED : POLICY_STALE;
+}
+
+/* ---- what a guest should have ---- */
+
+static bool is_held(const struct policy_decision *decision)
+{
+    return decision->reason >= POLICY_NO_BALLOON;
+}
+
+static uint64_t headroom_kib(const struct policy_config *config, const struct domain *domain,
+                             const struct policy_memory *memory)
+{
+    uint64_t rate = max_u64(memory->rate_kib_per_sec, config->surge_kib_per_sec);
+    uint64_t horizon_usec = add_saturated(
+        config->interval_usec, (uint64_t)domain->period_sec * USEC_PER_SEC + BALLOON_LATENCY_USEC);
+    return add_saturated(config->headroom_kib, multiply_divide(rate, horizon_usec, USEC_PER_SEC));
+}
+
+static uint64_t size_now_kib(const struct domain *domain)
+{
+    if (!domain->actual_kib.known)
+        return domain->max_kib;
+    return domain->max_kib == 0 ? domain->actual_kib.value
+                                : min_u64(domain->actual_kib.value, domain->max_kib);
+}
+
+static bool is_in_flight(const struct policy_memory *memory, uint64_t size_kib, uint64_t now_usec)
+{
+    if (!memory->has_asked)
+        return false;
+    uint64_t apart =
+        memory->asked_kib > size_kib ? memory->asked_kib - size_kib : size_kib - memory->asked_kib;
+    return apart > ARRIVED_KIB && elapsed_usec(memory->moved_usec, now_usec) < IN_FLIGHT_USEC;
+}
+
+/* What the domain counts for on the host, whatever is decided about it. */
+static void reckon_debt(struct policy_decision *decision, const struct domain *domain,
+                        const struct policy_memory *memory, uint64_t now_usec)
+{
+    uint64_t size = size_now_kib(domain);
+    bool in_flight = is_in_flight(memory, size, now_usec);
+    decision->from_kib = in_flight ? memory->asked_kib : size;
+    /* A guest may take at any time what it was once offered and has not taken yet. */
+    decision->owed_kib = memory->has_asked ? max_u64(size, memory->asked_kib) : size;
+    decision->overhead_kib =
+        max_u64(OVERHEAD_LEAST_KIB, subtract_to_zero(domain->rss_kib.value, size));
+    decision->target_kib = decision->from_kib;
+    decision->floor_kib = decision->ceiling_kib = decision->from_kib;
+}
+
+static uint64_t dead_band_kib(uint64_t size_kib)
+{
+    return max_u64(DEAD_BAND_KIB, size_kib / DEAD_BAND_DIVISOR);
+}
+
+/* Sets the range in which the domain's target is sought, and the reason it would move for. */
+static void reckon_range(struct policy_decision *decision, const struct policy_config *config,
+                         const struct domain *domain, const struct policy_memory *memory)
+{
+    uint64_t from = decision->from_kib;
+    uint64_t min = min_u64(config->min_kib, domain->max_kib);
+    uint64_t headroom = headroom_kib(config, domain, memory);
+    uint64_t wanted = clamp(add_saturated(memory->used_kib, headroom), min, domain->max_kib);
+    uint64_t kept = clamp(add_saturated(memory->peak_kib, headroom), min, domain->max_kib);
+
+    decision->used_kib = memory->used_kib;
+    decision->unused_kib = subtract_to_zero(from, memory->used_kib);
+    decision->headroom_kib = headroom;
+    bool starving = decision->unused_kib < config->headroom_kib;
+    if (wanted > from && (starving || wanted - from > dead_band_kib(from))) {
+        decision->reason = starving ? POLICY_STARVING : POLICY_NEEDS;
+        decision->ceiling_kib = wanted;
+    } else if (from > kept && from - kept > 2 * dead_band_kib(from)) {
+        decision->reason = POLICY_SPARE;
+        decision->ceiling_kib = kept;
+    } else if (from >= domain->max_kib) {
+        decision->reason = starving ? POLICY_STARVING : POLICY_SETTLED;
+        decision->bound = POLICY_BOUND_MAX;
+    } else if (wanted > from) {
+        decision->bound = POLICY_BOUND_DEAD_BAND;
+    }
+    /* Nobody is brought under R unused for others; who is there already stays where he is. */
+    uint64_t needed = add_saturated(memory->used_kib, config->headroom_kib);
+    decision->floor_kib = min_u64(decision->ceiling_kib, max_u64(min, min_u64(from, needed)));
+}
+
+/* ---- the level ---- */
+
+static uint64_t at_level(const struct policy_decision *decision, uint64_t level_kib)
+{
+    return clamp(add_saturated(decision->used_kib, level_kib), decision->floor_kib,
+                 decision->ceiling_kib);
+}
+
+static uint64_t sum_at_level(const struct policy_decision *decisions, size_t count,
+                             uint64_t level_kib)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < count; i++)
+        if (decisions[i].in_play)
+            sum = add_saturated(sum, at_level(&decisions[i], level_kib));
+    return sum;
+}
+
+static uint64_t highest_level(const struct policy_decision *decisions, size_t count)
+{
+    uint64_t highest = 0;
+    for (size_t i = 0; i < count; i++)
+        if (decisions[i].in_play)
+            highest =
+                max_u64(highest, subtract_to_zero(decisions[i].ceiling_kib, decisions[i].used_kib));
+    return highest;
+}
+
+/*
+ * Pours BUDGET_KIB over all that are in play: sets their targets to the highest common level that
+ * the budget affords, or to their floors where it affords no level at all.
+ */
+static void pour(struct policy_decision *decisions, size_t count, uint64_t budget_kib)
+{
+    uint64_t low = 0;
+    uint64_t high = highest_level(decisions, count);
+    bool affordable = sum_at_level(decisions, count, low) <= budget_kib;
+    if (affordable && sum_at_level(decisions, count, high) <= budget_kib)
+        low = high;
+    while (affordable && high - low > 1) {
+        uint64_t middle = low + (high - low) / 2;
+        if (sum_at_level(decisions, count, middle) <= budget_kib)
+            low = middle;
+        else
+            high = middle;
+    }
+    for (size_t i = 0; i < count; i++)
+        if (decisions[i].in_play)
+            decisions[i].target_kib =
+                affordable ? at_level(&decisions[i], low) : decisions[i].floor_kib;
+}
+
+/* ---- the host ---- */
+
+/* What all guests together may have, overheads included. */
+static uint64_t pool_kib(const struct policy_config *config, const struct snapshot *snapshot)
+{
+    uint64_t pool = snapshot->host.available_kib;
+    for (size_t i = 0; i < snapshot->count; i++)
+        pool = add_saturated(pool, snapshot->domains[i].rss_kib.value);
+    return subtract_to_zero(pool, config->host_reserve_kib);
+}
+
+/* What of the pool is left once everything promised, and every overhead, is taken off. */
+static uint64_t unpromised_kib(const struct policy_decision *decisions, size_t count, uint64_t pool)
+{
+    uint64_t promised = 0;
+    for (size_t i = 0; i < count; i++)
+        promised = add_saturated(promised,
+                                 add_saturated(decisions[i].owed_kib, decisions[i].overhead_kib));
+    return subtract_to_zero(pool, promised);
+}
+
+/* What of the pool the domains in play can have in the end: all but overheads and what others hold.
+ */
+static uint64_t shareable_kib(const struct policy_decision *decisions, size_t count, uint64_t pool)
+{
+    uint64_t fixed = 0;
+    for (size_t i = 0; i < count; i++) {
+        fixed = add_saturated(fixed, decisions[i].overhead_kib);
+        if (!decisions[i].in_play)
+            fixed = add_saturated(fixed, decisions[i].owed_kib);
+    }
+    return subtract_to_zero(pool, fixed);
+}
+
+/* ---- from the targets of the end to those of this cycle ---- */
+
+static void hold(struct policy_decision *decision, enum policy_bound bound)
+{
+    decision->action = POLICY_HOLD;
+    decision->target_kib = decision->from_kib;
+    if (bound != POLICY_UNBOUND)
+        decision->bound = bound;
+}
+
+/* Into how many steps the gradual window is cut, so that no window of that length sees more than
+ * its share; an interval longer than the window, with a tenth for jitter, makes one step each. */
+static unsigned int steps_per_window(uint64_t interval_usec)
+{
+    uint64_t nearly = GRADUAL_USEC / 10 * 11;
+    if (interval_usec >= nearly)
+        return 1;
+    return interval_usec >= nearly / 2 ? 2 : 3;
+}
+
+static void limit_shrink(struct policy_decision *decision, const struct policy_config *config,
+                         const struct policy_memory *memory, uint64_t now_usec)
+{
+    unsigned int steps = steps_per_window(config->interval_usec);
+    uint64_t step = multiply_divide(decision->from_kib, GRADUAL_NUMERATOR,
+                                    (uint64_t)GRADUAL_DENOMINATOR * steps);
+    if (!memory->has_unseen) {
+        hold(decision, POLICY_BOUND_GRACE);
+    } else if (is_in_flight(memory, memory->actual_kib, now_usec)) {
+        hold(decision, POLICY_BOUND_IN_FLIGHT);
+    } else if (memory->has_shrunk &&
+               elapsed_usec(memory->shrunk_usec, now_usec) <= GRADUAL_USEC / steps) {
+        hold(decision, POLICY_BOUND_GRADUAL);
+    } else if (decision->from_kib - decision->target_kib > step) {
+        decision->target_kib = decision->from_kib - step;
+        decision->bound = POLICY_BOUND_GRADUAL;
+    }
+}
+
+/* Turns the target of the end into a shrink, a wish to grow (in play for what is unpromised) or a
+ * hold. */
+static void choose_action(struct policy_decision *decision, const struct policy_config *config,
+                          const struct domain *domain, const struct policy_memory *memory,
+                          uint64_t now_usec)
+{
+    uint64_t from = decision->from_kib;
+    uint64_t target = decision->target_kib;
+    decision->in_play = false;
+    if (target > from) {
+        decision->action = POLICY_GROW;
+        decision->in_play = true;
+        if (target == domain->max_kib)
+            decision->bound = POLICY_BOUND_MAX;
+        else if (target < decision->ceiling_kib)
+            decision->bound = POLICY_BOUND_POOL;
+        decision->floor_kib = min_u64(target, decision->owed_kib);
+        decision->ceiling_kib = target;
+    } else if (from - target > dead_band_kib(from)) {
+        decision->action = POLICY_SHRINK;
+        if (decision->reason != POLICY_SPARE)
+            decision->reason = POLICY_DONATES;
+        if (target == config->min_kib)
+            decision->bound = POLICY_BOUND_MIN;
+        limit_shrink(decision, config, memory, now_usec);
+    } else {
+        bool needs = decision->reason == POLICY_NEEDS || decision->reason == POLICY_STARVING;
+        bool at_max = decision->bound == POLICY_BOUND_MAX;
+        hold(decision, needs && !at_max ? POLICY_BOUND_POOL : POLICY_UNBOUND);
+    }
+}
+
+/* Drops a growth that what is unpromised has made too small, or too small for its minimum. */
+static void settle_growth(struct policy_decision *decision, const struct policy_config *config,
+                          const struct domain *domain)
+{
+    uint64_t gained = subtract_to_zero(decision->target_kib, decision->from_kib);
+    uint64_t least = decision->reason == POLICY_STARVING ? 0 : dead_band_kib(decision->from_kib);
+    if (decision->target_kib < decision->ceiling_kib)
+        decision->bound = POLICY_BOUND_POOL;
+    if (gained <= least || decision->target_kib < min_u64(config->min_kib, domain->max_kib))
+        hold(decision, decision->bound);
+}
+
+static void decide_ends(const struct policy_config *config, const struct snapshot *snapshot,
+                        struct policy_memory *memory, struct policy_decision *decisions)
+{
+    for (size_t i = 0; i < snapshot->count; i++) {
+        const struct domain *domain = &snapshot->domains[i];
+        struct policy_decision *decision = &decisions[i];
+        memset(decision, 0, sizeof(*decision));
+        decision->reason = learn(&memory[i], domain, snapshot);
+        reckon_debt(decision, domain, &memory[i], snapshot->now_usec);
+        decision->in_play = !is_held(decision);
+        if (decision->in_play)
+            reckon_range(decision, config, domain, &memory[i]);
+    }
+    /* A host that does not say what it has cannot be short: nothing is pressed for it. */
+    uint64_t pool = snapshot->host.has_memory ? pool_kib(config, snapshot) : UINT64_MAX;
+    pour(decisions, snapshot->count, shareable_kib(decisions, snapshot->count, pool));
+}
+
+static void grant_growth(const struct policy_config *config, const struct snapshot *snapshot,
+                         struct policy_decision *decisions)
+{
+    uint64_t budget = 0;
+    if (snapshot->host.has_memory)
+        budget = min_u64(unpromised_kib(decisions, snapshot->count, pool_kib(config, snapshot)),
+                         subtract_to_zero(snapshot->host.available_kib, config->host_reserve_kib));
+    for (size_t i = 0; i < snapshot->count; i++)
+        if (decisions[i].in_play)
+            budget = add_saturated(budget, decisions[i].floor_kib);
+    pour(decisions, snapshot->count, budget);
+    for (size_t i = 0; i < snapshot->count; i++)
+        if (decisions[i].in_play)
+            settle_growth(&decisions[i], config, &snapshot->domains[i]);
+}
+
+void policy_decide(const struct policy_config *config, const struct snapshot *snapshot,
+                   struct policy_memory *memory, struct policy_decision *decisions)
+{
+    decide_ends(config, snapshot, memory, decisions);
+    for (size_t i = 0; i < snapshot->count; i++)
+        if (decisions[i].in_play)
+            choose_action(&decisions[i], config, &snapshot->domains[i], &memory[i],
+                          snapshot->now_usec);
+    grant_growth(config, snapshot, decisions);
+}
+
+void policy_asked(struct policy_memory *memory, const struct policy_decision *decision,
+                  uint64_t now_usec)
+{
+    memory->has_asked = true;
+    memory->asked_kib = decision->target_kib;
+    memory->moved_usec = now_usec;
+    if (decision->action == POLICY_SHRINK) {
+        memory->has_shrunk = true;
+        memory->shrunk_usec = now_usec;
+    }
+}
+
+unsigned int policy_report_period_sec(uint64_t interval_usec)
+{
+    return (unsigned int)clamp(interval_usec / (10 * (uint64_t)USEC_PER_SEC), 1, 10);
+}
