@@ -1,0 +1,105 @@
+# memory_coordinator: `make help` lists the targets.
+
+VERSION = 0.1.0
+
+PREFIX ?= /usr/local
+SBINDIR ?= $(PREFIX)/sbin
+MANDIR ?= $(PREFIX)/share/man
+DESTDIR ?=
+PKG_CONFIG ?= pkg-config
+INSTALL ?= install
+CLANG_FORMAT ?= clang-format
+
+CFLAGS ?= -O2 -g
+WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes \
+	-Wmissing-prototypes -Wformat=2 -Wundef -Wvla
+ifdef WERROR
+WARNINGS += -Werror
+endif
+
+PACKAGES = libvirt libxml-2.0
+MC_CFLAGS = -std=c11 $(WARNINGS) -D_GNU_SOURCE -DMC_VERSION='"$(VERSION)"' -Iinclude -MMD -MP \
+	$(SANITIZE) $(shell $(PKG_CONFIG) --cflags $(PACKAGES))
+MC_LIBS = $(shell $(PKG_CONFIG) --libs $(PACKAGES))
+CHECK_CFLAGS = $(shell $(PKG_CONFIG) --cflags check)
+CHECK_LIBS = $(shell $(PKG_CONFIG) --libs check)
+
+BUILD ?= build
+OBJECTS = $(patsubst src/%.c,$(BUILD)/%.o,$(wildcard src/*.c))
+
+# What each test suite links beside its own file and tests/support.o: the walls, kept by the linker.
+TESTS = test_units test_options test_pace test_policy test_snapshot test_report test_coordinator \
+	test_hypervisor
+test_units_LINKS = units
+test_options_LINKS = options units
+test_pace_LINKS = pace
+test_policy_LINKS = policy
+test_snapshot_LINKS = snapshot
+test_report_LINKS = report log
+test_coordinator_LINKS = coordinator policy pace report log snapshot
+test_hypervisor_LINKS = hypervisor snapshot
+test_hypervisor_LIBS = $(MC_LIBS)
+
+.PHONY: all check e2e sanitize valgrind analyze format check-format install uninstall clean help
+
+all: memory_coordinator ## build ./memory_coordinator
+
+memory_coordinator: $(OBJECTS)
+	$(CC) $(CFLAGS) $(SANITIZE) $(LDFLAGS) -o $@ $^ $(MC_LIBS) $(LDLIBS)
+
+$(BUILD)/%.o: src/%.c Makefile | $(BUILD)
+	$(CC) $(MC_CFLAGS) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+
+$(BUILD)/tests/%.o: tests/%.c Makefile | $(BUILD)/tests
+	$(CC) $(MC_CFLAGS) $(CHECK_CFLAGS) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+
+$(BUILD) $(BUILD)/tests:
+	mkdir -p $@
+
+define TEST_RULE
+$(BUILD)/tests/$(1): $(BUILD)/tests/$(1).o $(BUILD)/tests/support.o \
+		$(patsubst %,$(BUILD)/%.o,$($(1)_LINKS))
+	$$(CC) $$(CFLAGS) $$(SANITIZE) $$(LDFLAGS) -o $$@ $$^ $$(CHECK_LIBS) $($(1)_LIBS) $$(LDLIBS)
+endef
+$(foreach test,$(TESTS),$(eval $(call TEST_RULE,$(test))))
+
+check: $(TESTS:%=$(BUILD)/tests/%) ## run the unit tests
+	@failed=0; for test in $^; do $(RUNNER) ./$$test || failed=1; done; exit $$failed
+
+e2e: all ## run the tests on real guests
+	scripts/e2e
+
+sanitize: ## the unit tests under AddressSanitizer and UndefinedBehaviorSanitizer
+	$(MAKE) BUILD=$(BUILD)/sanitize CFLAGS='-O1 -g -fno-omit-frame-pointer' \
+		SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all' check
+
+valgrind: ## the unit tests under valgrind
+	CK_FORK=no $(MAKE) check RUNNER='valgrind -q --error-exitcode=9 --leak-check=full'
+
+analyze: ## the compiler's own static analysis
+	$(MAKE) BUILD=$(BUILD)/analyze CFLAGS='-O2 -fanalyzer -Werror' \
+		$(patsubst src/%.c,$(BUILD)/analyze/%.o,$(wildcard src/*.c))
+
+SOURCES = $(wildcard src/*.c include/*.h tests/*.c tests/*.h scripts/guest/*.c)
+
+format: ## lay the C sources out
+	$(CLANG_FORMAT) -i $(SOURCES)
+
+check-format: ## fail where that would change something
+	$(CLANG_FORMAT) --dry-run --Werror $(SOURCES)
+
+install: all ## copy the program and its man page below DESTDIR and PREFIX
+	$(INSTALL) -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(MANDIR)/man8
+	$(INSTALL) -m 755 memory_coordinator $(DESTDIR)$(SBINDIR)/
+	$(INSTALL) -m 644 src/man/memory_coordinator.8 $(DESTDIR)$(MANDIR)/man8/
+
+uninstall: ## remove them
+	$(RM) $(DESTDIR)$(SBINDIR)/memory_coordinator $(DESTDIR)$(MANDIR)/man8/memory_coordinator.8
+
+clean: ## remove what was built
+	$(RM) -r $(BUILD) memory_coordinator
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
+
+-include $(wildcard $(BUILD)/*.d $(BUILD)/tests/*.d)

@@ -1,0 +1,25 @@
+/* report.h - what people read about decisions: one line each. */
+#ifndef MC_REPORT_H
+#define MC_REPORT_H
+
+#include "log.h"
+#include "policy.h"
+
+#include <stdbool.h>
+
+/* The reason, or the bound, in words; never NULL ("" for POLICY_UNBOUND). */
+const char *report_reason_text(enum policy_reason reason);
+const char *report_bound_text(enum policy_bound bound);
+
+/* "aos_vm1: 512.0 -> 640.0 MiB: ...": done, or with DRY_RUN only to be done. */
+void report_action(const struct log *log, const struct domain *domain,
+                   const struct policy_decision *decision, bool dry_run);
+
+/* "aos_vm1: stays at 512.0 MiB: ...", at LEVEL. */
+void report_hold(const struct log *log, enum log_level level, const struct domain *domain,
+                 const struct policy_decision *decision);
+
+/* "host: 12000.0 of 16000.0 MiB available, ...", for --verbose. */
+void report_host(const struct log *log, const struct snapshot *snapshot);
+
+#endif

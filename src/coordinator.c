@@ -1,0 +1,349 @@
+/* coordinator.c - one cycle: read, decide, act, tell. */
+#include "coordinator.h"
+
+#include "pace.h"
+#include "report.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What was last said about a domain, so that it is said once. */
+struct told {
+    bool about_hold;
+    enum policy_reason reason;
+    uint64_t target_kib; /* of a dry run's last line; 0 for none */
+};
+
+/* One look at all domains with what belongs to each: arrays parallel to the snapshot's. */
+struct look {
+    struct snapshot snapshot;
+    size_t capacity; /* of the three arrays */
+    struct policy_memory *memory;
+    struct policy_decision *decisions;
+    struct told *told;
+};
+
+struct coordinator {
+    struct coordinator_config config;
+    const struct log *log;
+    const struct hypervisor_operations *operations;
+    void *self;
+
+    bool connected;
+    uint64_t retry_usec; /* when to try again */
+    uint64_t pause_usec; /* how long the present pause is */
+    bool short_of_memory;
+    bool said_idle;
+
+    struct look looks[2]; /* the last one, and the one being taken */
+    size_t current;       /* which is the last one */
+};
+
+/* ---- the arrays ---- */
+
+static void release_look(struct look *look)
+{
+    snapshot_release(&look->snapshot);
+    free(look->memory);
+    free(look->decisions);
+    free(look->told);
+}
+
+static int grow_array(void **array, size_t count, size_t size)
+{
+    void *grown = reallocarray(*array, count, size);
+    if (grown == NULL)
+        return -ENOMEM;
+    *array = grown;
+    return 0;
+}
+
+static int reserve_look(struct look *look, size_t count)
+{
+    if (count <= look->capacity)
+        return 0;
+    if (grow_array((void **)&look->memory, count, sizeof(*look->memory)) != 0 ||
+        grow_array((void **)&look->decisions, count, sizeof(*look->decisions)) != 0 ||
+        grow_array((void **)&look->told, count, sizeof(*look->told)) != 0)
+        return -ENOMEM;
+    look->capacity = count;
+    return 0;
+}
+
+/* ---- telling ---- */
+
+static void tell_arrival(const struct coordinator *coordinator, const struct domain *domain)
+{
+    log_say(coordinator->log, LOG_LEVEL_INFO, "%s: found, %.1f MiB now, %.1f at most", domain->name,
+            (double)domain->actual_kib.value / 1024, (double)domain->max_kib / 1024);
+}
+
+static void tell_departures(const struct coordinator *coordinator, const struct snapshot *before,
+                            const struct snapshot *now)
+{
+    for (size_t i = 0; i < before->count; i++) {
+        const struct domain *domain = &before->domains[i];
+        if (snapshot_find(now, domain->uuid, domain->id) == now->count)
+            log_say(coordinator->log, LOG_LEVEL_INFO, "%s: not running any more", domain->name);
+    }
+}
+
+static void tell_idle(struct coordinator *coordinator, const struct snapshot *now)
+{
+    if (now->count == 0 && !coordinator->said_idle)
+        log_say(coordinator->log, LOG_LEVEL_INFO, "no running domains; waiting for some");
+    coordinator->said_idle = now->count == 0;
+}
+
+static void tell_trouble(const struct coordinator *coordinator, const struct domain *before,
+                         const struct domain *now)
+{
+    const char *old = before != NULL ? before->trouble : "";
+    if (strcmp(now->trouble, old) == 0)
+        return;
+    if (*now->trouble != '\0')
+        log_say(coordinator->log, LOG_LEVEL_WARNING, "%s: %s", now->name, now->trouble);
+    else
+        log_say(coordinator->log, LOG_LEVEL_INFO, "%s: answers again", now->name);
+}
+
+/* A domain that cannot be decided on is named when that begins, ends or changes. */
+static void tell_decision(const struct coordinator *coordinator, const struct domain *domain,
+                          const struct policy_decision *decision, struct told *told)
+{
+    bool held = decision->reason >= POLICY_NO_BALLOON;
+    bool news = held != told->about_hold || (held && decision->reason != told->reason);
+    if (held && news)
+        report_hold(coordinator->log, LOG_LEVEL_INFO, domain, decision);
+    else if (news)
+        log_say(coordinator->log, LOG_LEVEL_INFO, "%s: its statistics are back", domain->name);
+    else if (decision->action == POLICY_HOLD)
+        report_hold(coordinator->log, LOG_LEVEL_DEBUG, domain, decision);
+    told->about_hold = held;
+    told->reason = decision->reason;
+}
+
+static void tell_look(struct coordinator *coordinator, const struct look *before, struct look *now)
+{
+    tell_departures(coordinator, &before->snapshot, &now->snapshot);
+    tell_idle(coordinator, &now->snapshot);
+    report_host(coordinator->log, &now->snapshot);
+    for (size_t i = 0; i < now->snapshot.count; i++) {
+        const struct domain *domain = &now->snapshot.domains[i];
+        size_t old = snapshot_find(&before->snapshot, domain->uuid, domain->id);
+        bool is_new = old == before->snapshot.count;
+        if (is_new)
+            tell_arrival(coordinator, domain);
+        tell_trouble(coordinator, is_new ? NULL : &before->snapshot.domains[old], domain);
+        tell_decision(coordinator, domain, &now->decisions[i], &now->told[i]);
+    }
+}
+
+/* ---- connection ---- */
+
+static void lose_connection(struct coordinator *coordinator, uint64_t now_usec, const char *error)
+{
+    log_say(coordinator->log, LOG_LEVEL_ERROR, "connection to %s lost: %s; trying again",
+            coordinator->config.uri, error);
+    coordinator->connected = false;
+    coordinator->pause_usec = pace_retry_usec(0);
+    coordinator->retry_usec = now_usec + coordinator->pause_usec;
+}
+
+static int connect_again(struct coordinator *coordinator, uint64_t now_usec)
+{
+    char error[HYPERVISOR_ERROR_BYTES];
+    if (now_usec < coordinator->retry_usec)
+        return -ENOTCONN;
+    if (coordinator_connect(coordinator, error) == 0) {
+        log_say(coordinator->log, LOG_LEVEL_INFO, "connected to %s again", coordinator->config.uri);
+        return 0;
+    }
+    coordinator->pause_usec = pace_retry_usec(coordinator->pause_usec);
+    coordinator->retry_usec = now_usec + coordinator->pause_usec;
+    log_say(coordinator->log, LOG_LEVEL_DEBUG, "%s: %s; next try in %.0f s",
+            coordinator->config.uri, error, (double)coordinator->pause_usec / 1000000);
+    return -ENOTCONN;
+}
+
+int coordinator_connect(struct coordinator *coordinator, char error[HYPERVISOR_ERROR_BYTES])
+{
+    int result = coordinator->operations->connect(coordinator->self, error);
+    coordinator->connected = result == 0;
+    return result;
+}
+
+uint64_t coordinator_retry_usec(const struct coordinator *coordinator)
+{
+    return coordinator->connected ? 0 : coordinator->retry_usec;
+}
+
+/* ---- read ---- */
+
+static void tell_shortage(struct coordinator *coordinator, const char *error)
+{
+    if (!coordinator->short_of_memory)
+        log_say(coordinator->log, LOG_LEVEL_ERROR, "%s; guests keep their sizes", error);
+    coordinator->short_of_memory = true;
+}
+
+/* Brings over what is remembered of the domains that are still the same. */
+static void carry_over(const struct look *before, struct look *now)
+{
+    for (size_t i = 0; i < now->snapshot.count; i++) {
+        const struct domain *domain = &now->snapshot.domains[i];
+        size_t old = snapshot_find(&before->snapshot, domain->uuid, domain->id);
+        bool is_new = old == before->snapshot.count;
+        now->memory[i] = is_new ? (struct policy_memory){0} : before->memory[old];
+        now->told[i] = is_new ? (struct told){0} : before->told[old];
+    }
+}
+
+static int read_look(struct coordinator *coordinator, const struct look *before, struct look *now,
+                     struct coordinator_time time)
+{
+    char error[HYPERVISOR_ERROR_BYTES] = "out of memory";
+    now->snapshot.count = 0;
+    int result =
+        coordinator->operations->read(coordinator->self, &before->snapshot, &now->snapshot, error);
+    if (result == 0)
+        result = reserve_look(now, now->snapshot.count);
+    if (result == -ENOMEM)
+        tell_shortage(coordinator, error);
+    else if (result != 0)
+        lose_connection(coordinator, time.now_usec, error);
+    if (result != 0)
+        return result;
+    coordinator->short_of_memory = false;
+    now->snapshot.now_usec = time.now_usec;
+    now->snapshot.wall_sec = time.wall_sec;
+    carry_over(before, now);
+    return 0;
+}
+
+/* ---- decide ---- */
+
+/* A guest that does not report may have had its statistics switched off: it is looked up again. */
+static void question_silence(struct look *look)
+{
+    for (size_t i = 0; i < look->snapshot.count; i++) {
+        enum policy_reason reason = look->decisions[i].reason;
+        if (reason == POLICY_NO_NEWS || reason == POLICY_STALE)
+            look->snapshot.domains[i].is_known = false;
+    }
+}
+
+/* Reads and decides. The look becomes the current one only once it is whole. */
+static int take_look(struct coordinator *coordinator, struct coordinator_time time)
+{
+    struct look *before = &coordinator->looks[coordinator->current];
+    struct look *now = &coordinator->looks[1 - coordinator->current];
+    if (!coordinator->connected && connect_again(coordinator, time.now_usec) != 0)
+        return -ENOTCONN;
+    int result = read_look(coordinator, before, now, time);
+    if (result != 0)
+        return result;
+    policy_decide(&coordinator->config.policy, &now->snapshot, now->memory, now->decisions);
+    tell_look(coordinator, before, now);
+    question_silence(now);
+    coordinator->current = 1 - coordinator->current;
+    return 0;
+}
+
+/* ---- act ---- */
+
+static bool is_stopping(const struct coordinator *coordinator)
+{
+    const struct coordinator_config *config = &coordinator->config;
+    return config->is_stopping != NULL && config->is_stopping(config->stopping_argument);
+}
+
+/* A dry run asks nobody, so that every cycle finds the same to do: it is said when it changes. */
+static void pretend(const struct coordinator *coordinator, struct look *look, size_t i)
+{
+    if (look->told[i].target_kib == look->decisions[i].target_kib)
+        return;
+    look->told[i].target_kib = look->decisions[i].target_kib;
+    report_action(coordinator->log, &look->snapshot.domains[i], &look->decisions[i], true);
+}
+
+static void request(const struct coordinator *coordinator, struct look *look, size_t i)
+{
+    char error[HYPERVISOR_ERROR_BYTES];
+    const struct domain *domain = &look->snapshot.domains[i];
+    const struct policy_decision *decision = &look->decisions[i];
+    int result =
+        coordinator->operations->set_memory(coordinator->self, i, decision->target_kib, error);
+    if (result != 0) {
+        log_say(coordinator->log, LOG_LEVEL_WARNING, "%s: %s", domain->name, error);
+        return;
+    }
+    policy_asked(&look->memory[i], decision, look->snapshot.now_usec);
+    report_action(coordinator->log, domain, decision, false);
+}
+
+/* Donors first, then who starves, then who needs: what is asked for early arrives early. */
+enum turn { TURN_DONORS, TURN_STARVING, TURN_OTHERS, TURNS };
+
+static bool has_turn(const struct policy_decision *decision, enum turn turn)
+{
+    if (decision->action == POLICY_HOLD)
+        return false;
+    if (decision->action == POLICY_SHRINK)
+        return turn == TURN_DONORS;
+    return turn == (decision->reason == POLICY_STARVING ? TURN_STARVING : TURN_OTHERS);
+}
+
+static void act(const struct coordinator *coordinator, struct look *look)
+{
+    for (enum turn turn = TURN_DONORS; turn < TURNS; turn++) {
+        for (size_t i = 0; i < look->snapshot.count; i++) {
+            if (!has_turn(&look->decisions[i], turn))
+                continue;
+            if (is_stopping(coordinator))
+                return;
+            if (coordinator->config.dry_run)
+                pretend(coordinator, look, i);
+            else
+                request(coordinator, look, i);
+        }
+    }
+}
+
+/* ---- the public face ---- */
+
+struct coordinator *coordinator_new(const struct coordinator_config *config, const struct log *log,
+                                    const struct hypervisor_operations *operations, void *self)
+{
+    struct coordinator *coordinator = calloc(1, sizeof(*coordinator));
+    if (coordinator == NULL)
+        return NULL;
+    coordinator->config = *config;
+    coordinator->log = log;
+    coordinator->operations = operations;
+    coordinator->self = self;
+    return coordinator;
+}
+
+int coordinator_look(struct coordinator *coordinator, struct coordinator_time time)
+{
+    return take_look(coordinator, time);
+}
+
+int coordinator_cycle(struct coordinator *coordinator, struct coordinator_time time)
+{
+    int result = take_look(coordinator, time);
+    if (result == 0)
+        act(coordinator, &coordinator->looks[coordinator->current]);
+    return result;
+}
+
+void coordinator_free(struct coordinator *coordinator)
+{
+    if (coordinator == NULL)
+        return;
+    release_look(&coordinator->looks[0]);
+    release_look(&coordinator->looks[1]);
+    free(coordinator);
+}

@@ -1,0 +1,106 @@
+/* report.c - decisions in words. Sizes are MiB here, with one decimal, as the course's monitor has
+ * them. */
+#include "report.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+enum { WORDS_BYTES = 256 };
+
+static double mib(uint64_t kib)
+{
+    return (double)kib / 1024.0;
+}
+
+const char *report_reason_text(enum policy_reason reason)
+{
+    switch (reason) {
+    case POLICY_SETTLED:
+        return "has what it should have";
+    case POLICY_NEEDS:
+        return "needs more unused";
+    case POLICY_STARVING:
+        return "starving";
+    case POLICY_SPARE:
+        return "has some to spare";
+    case POLICY_DONATES:
+        return "others need it more";
+    case POLICY_NO_BALLOON:
+        return "no balloon";
+    case POLICY_NO_NEWS:
+        return "no statistics from the guest yet";
+    case POLICY_STALE:
+        return "no fresh statistics from the guest";
+    case POLICY_IMPOSSIBLE:
+        return "impossible statistics from the guest";
+    }
+    return "?";
+}
+
+const char *report_bound_text(enum policy_bound bound)
+{
+    switch (bound) {
+    case POLICY_UNBOUND:
+        return "";
+    case POLICY_BOUND_MIN:
+        return "down to its minimum";
+    case POLICY_BOUND_MAX:
+        return "up to its maximum";
+    case POLICY_BOUND_POOL:
+        return "the host has no more";
+    case POLICY_BOUND_DEAD_BAND:
+        return "too little for a call";
+    case POLICY_BOUND_GRADUAL:
+        return "in steps";
+    case POLICY_BOUND_IN_FLIGHT:
+        return "its balloon is still moving";
+    case POLICY_BOUND_GRACE:
+        return "not seen at rest yet";
+    }
+    return "?";
+}
+
+static bool is_known(const struct policy_decision *decision)
+{
+    return decision->reason < POLICY_NO_BALLOON;
+}
+
+/* "starving, 80.0 of 165.4 MiB unused; the host has no more" */
+static const char *say_why(const struct policy_decision *decision, char words[WORDS_BYTES])
+{
+    char figures[WORDS_BYTES / 2] = "";
+    const char *bound = report_bound_text(decision->bound);
+    if (is_known(decision))
+        snprintf(figures, sizeof(figures), ", %.1f MiB unused, should be %.1f",
+                 mib(decision->unused_kib), mib(decision->headroom_kib));
+    snprintf(words, WORDS_BYTES, "%s%s%s%s", report_reason_text(decision->reason), figures,
+             *bound != '\0' ? "; " : "", bound);
+    return words;
+}
+
+void report_action(const struct log *log, const struct domain *domain,
+                   const struct policy_decision *decision, bool dry_run)
+{
+    char words[WORDS_BYTES];
+    log_say(log, LOG_LEVEL_INFO, "%s: %s%.1f -> %.1f MiB: %s", domain->name,
+            dry_run ? "would go " : "", mib(decision->from_kib), mib(decision->target_kib),
+            say_why(decision, words));
+}
+
+void report_hold(const struct log *log, enum log_level level, const struct domain *domain,
+                 const struct policy_decision *decision)
+{
+    char words[WORDS_BYTES];
+    log_say(log, level, "%s: stays at %.1f MiB: %s", domain->name, mib(decision->from_kib),
+            say_why(decision, words));
+}
+
+void report_host(const struct log *log, const struct snapshot *snapshot)
+{
+    if (snapshot->host.has_memory)
+        log_say(log, LOG_LEVEL_DEBUG, "host: %.1f of %.1f MiB available, %zu running domains",
+                mib(snapshot->host.available_kib), mib(snapshot->host.total_kib), snapshot->count);
+    else
+        log_say(log, LOG_LEVEL_DEBUG, "host: does not say what it has, %zu running domains",
+                snapshot->count);
+}
