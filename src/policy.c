@@ -26,6 +26,8 @@ enum {
     /* Changes up to max(DEAD_BAND, 1 %) are not worth a call; for giving back, twice that. */
     DEAD_BAND_KIB = 8 * KIB_PER_MIB,
     DEAD_BAND_DIVISOR = 100,
+    /* Who gives to a starving guest gives smaller bits too. */
+    STARVING_BAND_DIVISOR = 4,
 
     /* Gradual: in any GRADUAL_USEC a guest gives at most 3/16 of its size (18.75 %). */
     GRADUAL_USEC = 2 * USEC_PER_SEC,
@@ -292,16 +294,23 @@ static void reckon_range(struct policy_decision *decision, const struct policy_c
     } else if (wanted > from) {
         decision->bound = POLICY_BOUND_DEAD_BAND;
     }
-    /* Nobody is brought under R unused for others; who is there already stays where he is. */
+    /* What it gives to the last: all but R; nothing if it has no more than R. */
     uint64_t needed = add_saturated(memory->used_kib, config->headroom_kib);
     decision->floor_kib = min_u64(decision->ceiling_kib, max_u64(min, min_u64(from, needed)));
 }
 
 /* ---- the level ---- */
 
+/* The bottom of the vessel. A report can say more is used than there is, when it is behind a
+ * shrink. */
+static uint64_t bottom_kib(const struct policy_decision *decision)
+{
+    return min_u64(decision->used_kib, decision->from_kib);
+}
+
 static uint64_t at_level(const struct policy_decision *decision, uint64_t level_kib)
 {
-    return clamp(add_saturated(decision->used_kib, level_kib), decision->floor_kib,
+    return clamp(add_saturated(bottom_kib(decision), level_kib), decision->floor_kib,
                  decision->ceiling_kib);
 }
 
@@ -320,16 +329,16 @@ static uint64_t highest_level(const struct policy_decision *decisions, size_t co
     uint64_t highest = 0;
     for (size_t i = 0; i < count; i++)
         if (decisions[i].in_play)
-            highest =
-                max_u64(highest, subtract_to_zero(decisions[i].ceiling_kib, decisions[i].used_kib));
+            highest = max_u64(
+                highest, subtract_to_zero(decisions[i].ceiling_kib, bottom_kib(&decisions[i])));
     return highest;
 }
 
 /*
  * Pours BUDGET_KIB over all that are in play: sets their targets to the highest common level that
- * the budget affords, or to their floors where it affords no level at all.
+ * the budget affords, or to their floors where it affords none. Returns that level.
  */
-static void pour(struct policy_decision *decisions, size_t count, uint64_t budget_kib)
+static uint64_t pour(struct policy_decision *decisions, size_t count, uint64_t budget_kib)
 {
     uint64_t low = 0;
     uint64_t high = highest_level(decisions, count);
@@ -347,6 +356,29 @@ static void pour(struct policy_decision *decisions, size_t count, uint64_t budge
         if (decisions[i].in_play)
             decisions[i].target_kib =
                 affordable ? at_level(&decisions[i], low) : decisions[i].floor_kib;
+    return low;
+}
+
+/*
+ * Not everyone can have R of what the budget is. Nobody is brought below it for the host's sake;
+ * but what is unused below it is balanced too: who has more gives to who has less, and keeps at
+ * least half of R against surprises.
+ */
+static void balance_below_headroom(const struct policy_config *config,
+                                   const struct snapshot *snapshot,
+                                   struct policy_decision *decisions, uint64_t budget_kib)
+{
+    uint64_t kept_together = 0;
+    for (size_t i = 0; i < snapshot->count; i++) {
+        struct policy_decision *decision = &decisions[i];
+        if (!decision->in_play)
+            continue;
+        kept_together = add_saturated(kept_together, decision->floor_kib);
+        uint64_t min = min_u64(config->min_kib, snapshot->domains[i].max_kib);
+        uint64_t half = add_saturated(decision->used_kib, config->headroom_kib / 2);
+        decision->floor_kib = min_u64(decision->floor_kib, max_u64(min, half));
+    }
+    pour(decisions, snapshot->count, max_u64(kept_together, budget_kib));
 }
 
 /* ---- the host ---- */
@@ -426,10 +458,11 @@ static void limit_shrink(struct policy_decision *decision, const struct policy_c
  * hold. */
 static void choose_action(struct policy_decision *decision, const struct policy_config *config,
                           const struct domain *domain, const struct policy_memory *memory,
-                          uint64_t now_usec)
+                          uint64_t now_usec, bool someone_starves)
 {
     uint64_t from = decision->from_kib;
     uint64_t target = decision->target_kib;
+    uint64_t least_move = dead_band_kib(from) / (someone_starves ? STARVING_BAND_DIVISOR : 1);
     decision->in_play = false;
     if (target > from) {
         decision->action = POLICY_GROW;
@@ -440,7 +473,7 @@ static void choose_action(struct policy_decision *decision, const struct policy_
             decision->bound = POLICY_BOUND_POOL;
         decision->floor_kib = min_u64(target, decision->owed_kib);
         decision->ceiling_kib = target;
-    } else if (from - target > dead_band_kib(from)) {
+    } else if (from - target > least_move) {
         decision->action = POLICY_SHRINK;
         if (decision->reason != POLICY_SPARE)
             decision->reason = POLICY_DONATES;
@@ -481,7 +514,18 @@ static void decide_ends(const struct policy_config *config, const struct snapsho
     }
     /* A host that does not say what it has cannot be short: nothing is pressed for it. */
     uint64_t pool = snapshot->host.has_memory ? pool_kib(config, snapshot) : UINT64_MAX;
-    pour(decisions, snapshot->count, shareable_kib(decisions, snapshot->count, pool));
+    uint64_t budget = shareable_kib(decisions, snapshot->count, pool);
+    if (pour(decisions, snapshot->count, budget) < config->headroom_kib)
+        balance_below_headroom(config, snapshot, decisions, budget);
+}
+
+/* Someone has less than R and could have more, if others gave it. */
+static bool someone_starves(const struct policy_decision *decisions, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (decisions[i].reason == POLICY_STARVING && decisions[i].bound != POLICY_BOUND_MAX)
+            return true;
+    return false;
 }
 
 static void grant_growth(const struct policy_config *config, const struct snapshot *snapshot,
@@ -504,10 +548,11 @@ void policy_decide(const struct policy_config *config, const struct snapshot *sn
                    struct policy_memory *memory, struct policy_decision *decisions)
 {
     decide_ends(config, snapshot, memory, decisions);
+    bool starves = someone_starves(decisions, snapshot->count);
     for (size_t i = 0; i < snapshot->count; i++)
         if (decisions[i].in_play)
             choose_action(&decisions[i], config, &snapshot->domains[i], &memory[i],
-                          snapshot->now_usec);
+                          snapshot->now_usec, starves);
     grant_growth(config, snapshot, decisions);
 }
 
