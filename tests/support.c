@@ -1,0 +1,33 @@
+/* support.c - what the test suites share. */
+#include "support.h"
+
+#include <stdlib.h>
+
+uint64_t random_next(uint64_t *state)
+{
+    uint64_t mixed = *state += UINT64_C(0x9e3779b97f4a7c15);
+    mixed = (mixed ^ (mixed >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    mixed = (mixed ^ (mixed >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return mixed ^ (mixed >> 31);
+}
+
+uint64_t random_between(uint64_t *state, uint64_t low, uint64_t high)
+{
+    uint64_t span = high - low + 1;
+    return span == 0 ? random_next(state) : low + random_next(state) % span;
+}
+
+uint64_t test_seed(void)
+{
+    const char *seed = getenv("TEST_SEED");
+    return seed != NULL ? strtoull(seed, NULL, 0) : 1;
+}
+
+int main(void)
+{
+    SRunner *runner = srunner_create(make_suite());
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,150 @@
+/* test_options.c - the command line: what is taken, and what the one line of an error names. */
+#include "options.h"
+#include "support.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum { WORDS = 8 };
+
+static int parse(const char *const words[WORDS], struct options *options, char *error)
+{
+    static char storage[WORDS][64]; /* the options point into it */
+    char *argv[WORDS + 2] = {(char[]){"memory_coordinator"}};
+    int argc = 1;
+    for (; argc <= WORDS && words[argc - 1] != NULL; argc++) {
+        ck_assert_uint_lt(strlen(words[argc - 1]), sizeof(*storage));
+        argv[argc] = strcpy(storage[argc - 1], words[argc - 1]);
+    }
+    return options_parse(argc, argv, options, error);
+}
+
+static const struct {
+    const char *words[WORDS];
+    const char *offender; /* must be in the line */
+    const char *expected; /* must be in the line too */
+} rejected[] = {
+    {{NULL}, "INTERVAL", "0.1 to 3600"},
+    {{"abc"}, "'abc'", "0.1 to 3600"},
+    {{"0"}, "'0'", "0.1 to 3600"},
+    {{"-1"}, "'-1'", "0.1 to 3600"},
+    {{"-5"}, "'-5'", "0.1 to 3600"},
+    {{"-0.5"}, "'-0.5'", "0.1 to 3600"},
+    {{"--", "-5"}, "'-5'", "0.1 to 3600"},
+    {{"nan"}, "'nan'", "0.1 to 3600"},
+    {{"1e9"}, "'1e9'", "0.1 to 3600"},
+    {{"2x"}, "'2x'", "0.1 to 3600"},
+    {{"0.09"}, "'0.09'", "0.1 to 3600"},
+    {{"3600.1"}, "'3600.1'", "0.1 to 3600"},
+    {{""}, "''", "0.1 to 3600"},
+    {{"1", "2"}, "'2'", "one INTERVAL"},
+    {{"--frob", "1"}, "'--frob'", "--help"},
+    {{"-x", "1"}, "'-x'", "--help"},
+    {{"-vx", "1"}, "'-x'", "--help"},
+    {{"--min", "0", "1"}, "--min '0'", "1MiB to"},
+    {{"--min", "10X", "1"}, "--min '10X'", "1MiB to"},
+    {{"--min=-1", "1"}, "--min '-1'", "1MiB to"},
+    {{"--headroom", "0", "1"}, "--headroom '0'", "1MiB to"},
+    {{"--surge", "fast", "1"}, "--surge 'fast'", "0MiB to"},
+    {{"--host-reserve", "2000000G", "1"}, "--host-reserve '2000000G'", "0MiB to"},
+    {{"1", "--min"}, "'--min'", "needs an argument"},
+    {{"1", "-c"}, "'-c'", "needs an argument"},
+    {{"--once=3", "1"}, "'--once=3'", "no argument"},
+    {{"-q", "-v", "1"}, "--verbose", "--quiet"},
+};
+
+START_TEST(names_what_it_rejects)
+{
+    struct options options;
+    struct options untouched;
+    char error[OPTIONS_ERROR_BYTES] = "";
+    memset(&options, 0xad, sizeof(options));
+    untouched = options;
+    ck_assert_int_eq(parse(rejected[_i].words, &options, error), -EINVAL);
+    ck_assert_msg(strstr(error, rejected[_i].offender) != NULL, "no %s in: %s",
+                  rejected[_i].offender, error);
+    ck_assert_msg(strstr(error, rejected[_i].expected) != NULL, "no %s in: %s",
+                  rejected[_i].expected, error);
+    ck_assert_ptr_null(strchr(error, '\n'));
+    ck_assert_mem_eq(&options, &untouched, sizeof(options));
+}
+END_TEST
+
+START_TEST(has_the_documented_defaults)
+{
+    struct options options;
+    char error[OPTIONS_ERROR_BYTES];
+    ck_assert_int_eq(parse((const char *const[WORDS]){"2"}, &options, error), 0);
+    ck_assert_int_eq(options.command, OPTIONS_RUN);
+    ck_assert_ptr_null(options.uri);
+    ck_assert_uint_eq(options.policy.interval_usec, 2 * SEC);
+    ck_assert_uint_eq(options.policy.host_reserve_kib, 200 * MIB);
+    ck_assert_uint_eq(options.policy.min_kib, 200 * MIB);
+    ck_assert_uint_eq(options.policy.headroom_kib, 100 * MIB);
+    ck_assert_uint_eq(options.policy.surge_kib_per_sec, 28 * MIB);
+    ck_assert(!options.dry_run && !options.once && !options.verbose && !options.quiet);
+}
+END_TEST
+
+START_TEST(takes_every_option)
+{
+    struct options options;
+    char error[OPTIONS_ERROR_BYTES];
+    ck_assert_int_eq(parse((const char *const[WORDS]){"-n1v", "0.5", "--connect", "test:///default",
+                                                      "--min=1G", "--headroom=64K", "--surge", "0"},
+                           &options, error),
+                     -EINVAL); /* 64K is under the least */
+    ck_assert_int_eq(parse((const char *const[WORDS]){"-n1v", "0.5", "--connect", "test:///default",
+                                                      "--min=1G", "--headroom=64", "--surge", "0"},
+                           &options, error),
+                     0);
+    ck_assert(options.dry_run && options.once && options.verbose && !options.quiet);
+    ck_assert_str_eq(options.uri, "test:///default");
+    ck_assert_uint_eq(options.policy.interval_usec, SEC / 2);
+    ck_assert_uint_eq(options.policy.min_kib, GIB);
+    ck_assert_uint_eq(options.policy.headroom_kib, 64 * MIB);
+    ck_assert_uint_eq(options.policy.surge_kib_per_sec, 0);
+    ck_assert_int_eq(
+        parse((const char *const[WORDS]){"--host-reserve", "2GiB", "-q", "1"}, &options, error), 0);
+    ck_assert_uint_eq(options.policy.host_reserve_kib, 2 * GIB);
+    ck_assert(options.quiet);
+}
+END_TEST
+
+START_TEST(help_and_version_need_no_interval)
+{
+    struct options options;
+    char error[OPTIONS_ERROR_BYTES];
+    ck_assert_int_eq(parse((const char *const[WORDS]){"-h"}, &options, error), 0);
+    ck_assert_int_eq(options.command, OPTIONS_HELP);
+    ck_assert_int_eq(parse((const char *const[WORDS]){"--version", "abc"}, &options, error), 0);
+    ck_assert_int_eq(options.command, OPTIONS_VERSION);
+}
+END_TEST
+
+START_TEST(help_names_every_option_and_fits_a_screen)
+{
+    static const char *const names[] = {"--connect", "--host-reserve", "--min",     "--headroom",
+                                        "--surge",   "--dry-run",      "--once",    "--verbose",
+                                        "--quiet",   "--help",         "--version", "INTERVAL"};
+    for (size_t i = 0; i < COUNT_OF(names); i++)
+        ck_assert_msg(strstr(options_usage, names[i]) != NULL, "no %s in the usage", names[i]);
+    size_t lines = 0;
+    for (const char *at = options_usage; (at = strchr(at, '\n')) != NULL; at++)
+        lines++;
+    ck_assert_uint_le(lines, 24);
+}
+END_TEST
+
+Suite *make_suite(void)
+{
+    Suite *suite = suite_create("options");
+    TCase *cases = tcase_create("argv");
+    tcase_add_loop_test(cases, names_what_it_rejects, 0, COUNT_OF(rejected));
+    tcase_add_test(cases, has_the_documented_defaults);
+    tcase_add_test(cases, takes_every_option);
+    tcase_add_test(cases, help_and_version_need_no_interval);
+    tcase_add_test(cases, help_names_every_option_and_fits_a_screen);
+    suite_add_tcase(suite, cases);
+    return suite;
+}

@@ -1,0 +1,1013 @@
+/* test_policy.c - the decision: as tables, over time around ideal guests, and as laws over random
+ * worlds. */
+#include "policy.h"
+#include "support.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST = 16 };
+
+static const struct policy_config defaults = {
+    .interval_usec = SEC,
+    .host_reserve_kib = 200 * MIB,
+    .min_kib = 200 * MIB,
+    .headroom_kib = 100 * MIB,
+    .surge_kib_per_sec = 28 * MIB,
+};
+
+/* 100 + 28 * (1 s interval + 1 s period + 0.3 s latency), in KiB */
+static const uint64_t DEFAULT_HEADROOM_KIB = 100 * MIB + 28 * MIB * 23 / 10;
+/* What the guests of these tests do not see of their size: kernel image and page tables. */
+static const uint64_t UNSEEN_KIB = 69 * MIB;
+/* What every emulator counts for at least. */
+static const uint64_t OVERHEAD_KIB = 32 * MIB;
+
+/* ---- a world of guests whose balloons do at once what they are asked for ---- */
+
+struct world {
+    struct policy_config config;
+    struct snapshot snapshot;
+    struct domain domains[MOST];
+    struct policy_memory memory[MOST];
+    struct policy_decision decisions[MOST];
+    uint64_t used_kib[MOST]; /* what the guest really uses, kernel included */
+    uint64_t host_kib;       /* the host's memory for guests and itself */
+    unsigned int moves;      /* requests made in the last cycle */
+};
+
+static void report(struct domain *domain, uint64_t used_kib, uint64_t last_update_sec)
+{
+    uint64_t actual = domain->actual_kib.value;
+    domain->available_kib = (struct figure){true, actual - UNSEEN_KIB};
+    domain->unused_kib = (struct figure){true, actual > used_kib ? actual - used_kib : 0};
+    domain->last_update_sec = (struct figure){true, last_update_sec};
+}
+
+static void add_guest(struct world *world, uint64_t actual_kib, uint64_t used_kib, uint64_t max_kib)
+{
+    size_t i = world->snapshot.count++;
+    world->domains[i] = (struct domain){
+        .uuid = {(uint8_t)(i + 1)},
+        .id = (int)i + 1,
+        .is_known = true,
+        .has_balloon = true,
+        .max_kib = max_kib,
+        .period_sec = 1,
+        .actual_kib = {true, actual_kib},
+        .rss_kib = {true, actual_kib + OVERHEAD_KIB},
+    };
+    world->used_kib[i] = used_kib;
+    report(&world->domains[i], used_kib, 1000);
+}
+
+static struct world make_world(uint64_t host_kib)
+{
+    struct world world = {.config = defaults, .host_kib = host_kib};
+    world.snapshot.now_usec = 1000 * SEC;
+    world.snapshot.wall_sec = 1000;
+    return world;
+}
+
+/* Four guests of 512 MiB that use 180 of it. */
+static struct world make_course_world(uint64_t host_kib)
+{
+    struct world world = make_world(host_kib);
+    for (size_t i = 0; i < 4; i++)
+        add_guest(&world, 512 * MIB, 180 * MIB, 2048 * MIB);
+    return world;
+}
+
+static uint64_t total_rss_kib(const struct world *world)
+{
+    uint64_t total = 0;
+    for (size_t i = 0; i < world->snapshot.count; i++)
+        total += world->domains[i].rss_kib.value;
+    return total;
+}
+
+static void decide(struct world *world)
+{
+    uint64_t taken = total_rss_kib(world);
+    world->snapshot.domains = world->domains;
+    world->snapshot.host.has_memory = true;
+    world->snapshot.host.total_kib = world->host_kib;
+    world->snapshot.host.available_kib = world->host_kib > taken ? world->host_kib - taken : 0;
+    policy_decide(&world->config, &world->snapshot, world->memory, world->decisions);
+}
+
+static void obey(struct world *world, size_t i)
+{
+    struct domain *domain = &world->domains[i];
+    policy_asked(&world->memory[i], &world->decisions[i], world->snapshot.now_usec);
+    domain->actual_kib.value = world->decisions[i].target_kib;
+    domain->rss_kib.value = domain->actual_kib.value + OVERHEAD_KIB;
+    world->moves++;
+}
+
+/* Time goes on: everyone does as asked, then reports. */
+static void advance(struct world *world)
+{
+    world->moves = 0;
+    for (size_t i = 0; i < world->snapshot.count; i++)
+        if (world->decisions[i].action != POLICY_HOLD)
+            obey(world, i);
+    world->snapshot.now_usec += world->config.interval_usec;
+    world->snapshot.wall_sec = (int64_t)(world->snapshot.now_usec / SEC);
+    for (size_t i = 0; i < world->snapshot.count; i++)
+        if (world->domains[i].last_update_sec.known)
+            report(&world->domains[i], world->used_kib[i], world->snapshot.now_usec / SEC);
+}
+
+static void cycle(struct world *world)
+{
+    decide(world);
+    advance(world);
+}
+
+static void run_cycles(struct world *world, unsigned int cycles)
+{
+    while (cycles-- > 0)
+        cycle(world);
+}
+
+static uint64_t unused_kib(const struct world *world, size_t i)
+{
+    uint64_t actual = world->domains[i].actual_kib.value;
+    return actual > world->used_kib[i] ? actual - world->used_kib[i] : 0;
+}
+
+/* ---- one guest, one decision: a table ---- */
+
+/* A guest of up to 2048 MiB, seen at rest twice, at the second time as the row says (MiB). */
+static const struct {
+    const char *name;
+    uint64_t actual;
+    uint64_t used;
+    uint64_t host; /* beside the guest itself */
+    enum policy_action want;
+    enum policy_reason reason;
+    enum policy_bound bound;
+    uint64_t target_kib; /* 0: does not matter */
+} single[] = {
+    {"settled", 345, 180, 4096, POLICY_HOLD, POLICY_SETTLED, POLICY_UNBOUND, 345 * MIB},
+    {"grows in one step to what it uses and its headroom", 1000, 980, 4096, POLICY_GROW,
+     POLICY_STARVING, POLICY_UNBOUND, 980 * MIB + 100 * MIB + 28 * MIB * 23 / 10},
+    {"needs, not starving", 1000, 880, 4096, POLICY_GROW, POLICY_NEEDS, POLICY_UNBOUND, 0},
+    {"dead band of growth: 8 MiB", 512, 355, 4096, POLICY_HOLD, POLICY_SETTLED,
+     POLICY_BOUND_DEAD_BAND, 512 * MIB},
+    {"above it", 512, 357, 4096, POLICY_GROW, POLICY_NEEDS, POLICY_UNBOUND, 0},
+    {"dead band of a large guest: 1 %", 2000, 1854, 4096, POLICY_HOLD, POLICY_SETTLED,
+     POLICY_BOUND_DEAD_BAND, 2000 * MIB},
+    {"starving: no dead band", 2040, 1941, 4096, POLICY_GROW, POLICY_STARVING, POLICY_BOUND_MAX,
+     2048 * MIB},
+    {"no further than its maximum", 2048, 2040, 4096, POLICY_HOLD, POLICY_STARVING,
+     POLICY_BOUND_MAX, 2048 * MIB},
+    {"gives back in steps: 1/16 at 1 s", 1600, 180, 4096, POLICY_SHRINK, POLICY_SPARE,
+     POLICY_BOUND_GRADUAL, 1500 * MIB},
+    {"gives back the last bit whole", 366, 180, 4096, POLICY_SHRINK, POLICY_SPARE, POLICY_UNBOUND,
+     180 * MIB + 100 * MIB + 28 * MIB * 23 / 10},
+    {"dead band of giving: 16 MiB", 360, 180, 4096, POLICY_HOLD, POLICY_SETTLED, POLICY_UNBOUND,
+     360 * MIB},
+    {"below the minimum: grows to it", 150, 90, 4096, POLICY_GROW, POLICY_STARVING, POLICY_UNBOUND,
+     90 * MIB + 100 * MIB + 28 * MIB * 23 / 10},
+    {"host at its reserve: nothing grows", 512, 500, 200, POLICY_HOLD, POLICY_STARVING,
+     POLICY_BOUND_POOL, 512 * MIB},
+    {"host 50 MiB above it: no more than that", 512, 500, 250, POLICY_GROW, POLICY_STARVING,
+     POLICY_BOUND_POOL, (512 + 50) * MIB},
+    {"host under its reserve: gives, but keeps 100 MiB", 290, 180, 100, POLICY_SHRINK,
+     POLICY_DONATES, POLICY_UNBOUND, 280 * MIB},
+    {"host under its reserve: has no more than 100", 275, 180, 100, POLICY_HOLD, POLICY_STARVING,
+     POLICY_BOUND_POOL, 275 * MIB},
+};
+
+START_TEST(decides_for_one_guest)
+{
+    struct world world = make_world(0);
+    uint64_t actual = single[_i].actual * MIB;
+    add_guest(&world, actual, single[_i].used * MIB, 2048 * MIB);
+    world.host_kib = single[_i].host * MIB + actual + OVERHEAD_KIB;
+    decide(&world);
+    memset(world.decisions, 0, sizeof(world.decisions));
+    advance(&world); /* seen at rest, nothing done */
+    decide(&world);
+    const struct policy_decision *got = &world.decisions[0];
+    const char *name = single[_i].name;
+    ck_assert_msg(got->action == single[_i].want, "%s: action %d", name, got->action);
+    ck_assert_msg(got->reason == single[_i].reason, "%s: reason %d", name, got->reason);
+    ck_assert_msg(got->bound == single[_i].bound, "%s: bound %d", name, got->bound);
+    ck_assert_uint_eq(got->used_kib, single[_i].used * MIB);
+    if (single[_i].target_kib != 0)
+        ck_assert_msg(got->target_kib == single[_i].target_kib, "%s: target %lu KiB, not %lu", name,
+                      got->target_kib, single[_i].target_kib);
+}
+END_TEST
+
+START_TEST(stops_at_the_minimum)
+{
+    struct world world = make_course_world(16 * GIB);
+    world.config.min_kib = 450 * MIB;
+    world.config.host_reserve_kib = 15 * GIB; /* short: it gives what it can */
+    run_cycles(&world, 40);
+    for (size_t i = 0; i < 4; i++)
+        ck_assert_uint_eq(world.domains[i].actual_kib.value, 450 * MIB);
+}
+END_TEST
+
+/* ---- bad statistics: a table of damages to a guest that would otherwise be made to give ---- */
+
+static void lose_unused(struct domain *domain)
+{
+    domain->unused_kib.known = false;
+}
+
+static void lose_available(struct domain *domain)
+{
+    domain->available_kib.known = false;
+}
+
+static void never_update(struct domain *domain)
+{
+    domain->last_update_sec.value = 0;
+}
+
+static void lose_actual(struct domain *domain)
+{
+    domain->actual_kib.known = false;
+}
+
+static void lose_balloon(struct domain *domain)
+{
+    domain->has_balloon = false;
+}
+
+static void claim_more_unused_than_there_is(struct domain *domain)
+{
+    domain->unused_kib.value = domain->available_kib.value + 1;
+}
+
+static void claim_more_than_its_maximum(struct domain *domain)
+{
+    domain->available_kib.value = domain->max_kib + 1;
+}
+
+static void claim_everything(struct domain *domain)
+{
+    domain->available_kib.value = domain->unused_kib.value = UINT64_MAX;
+}
+
+static void be_larger_than_possible(struct domain *domain)
+{
+    domain->actual_kib.value = UINT64_MAX - 5;
+}
+
+static void be_of_no_size(struct domain *domain)
+{
+    domain->actual_kib.value = 0;
+}
+
+static const struct {
+    const char *name;
+    void (*damage)(struct domain *domain);
+    enum policy_reason reason;
+} damages[] = {
+    {"no unused", lose_unused, POLICY_NO_NEWS},
+    {"no available", lose_available, POLICY_NO_NEWS},
+    {"never updated", never_update, POLICY_NO_NEWS},
+    {"no actual", lose_actual, POLICY_NO_BALLOON},
+    {"no balloon", lose_balloon, POLICY_NO_BALLOON},
+    {"unused > available", claim_more_unused_than_there_is, POLICY_IMPOSSIBLE},
+    {"available > max", claim_more_than_its_maximum, POLICY_IMPOSSIBLE},
+    {"unused = available = 2^64-1", claim_everything, POLICY_IMPOSSIBLE},
+    {"actual > max", be_larger_than_possible, POLICY_IMPOSSIBLE},
+    {"actual = 0", be_of_no_size, POLICY_IMPOSSIBLE},
+};
+
+START_TEST(holds_without_good_statistics)
+{
+    struct world world = make_course_world(16 * GIB);
+    decide(&world);
+    memset(world.decisions, 0, sizeof(world.decisions));
+    advance(&world);
+    damages[_i].damage(&world.domains[2]);
+    decide(&world);
+    const char *name = damages[_i].name;
+    ck_assert_msg(world.decisions[2].action == POLICY_HOLD, "%s: acts", name);
+    ck_assert_msg(world.decisions[2].reason == damages[_i].reason, "%s: reason %d", name,
+                  world.decisions[2].reason);
+    /* the others are decided on as ever */
+    for (size_t i = 0; i < 4; i++)
+        ck_assert_msg(i == 2 || world.decisions[i].action == POLICY_SHRINK, "%s: guest %zu", name,
+                      i);
+}
+END_TEST
+
+START_TEST(a_guest_of_impossible_size_counts_for_its_maximum)
+{
+    struct world world = make_course_world(16 * GIB);
+    be_larger_than_possible(&world.domains[2]);
+    world.used_kib[0] = 500 * MIB;
+    run_cycles(&world, 2);
+    ck_assert_uint_eq(world.decisions[2].owed_kib, 2048 * MIB);
+    ck_assert_int_eq(world.decisions[0].action, POLICY_GROW); /* it hurts only itself */
+}
+END_TEST
+
+/* ---- news ---- */
+
+START_TEST(stale_statistics_hold)
+{
+    struct world world = make_course_world(16 * GIB);
+    run_cycles(&world, 2);
+    struct domain frozen = world.domains[1];
+    for (unsigned int second = 1; second <= 10; second++) {
+        decide(&world);
+        bool stale = world.decisions[1].reason == POLICY_STALE;
+        ck_assert_msg(stale == (second > 4), "after %u s: stale %d", second, stale);
+        ck_assert(!stale || world.decisions[1].action == POLICY_HOLD);
+        advance(&world);
+        frozen.actual_kib = world.domains[1].actual_kib;
+        world.domains[1] = frozen;
+    }
+    report(&world.domains[1], 180 * MIB, 2000);
+    decide(&world);
+    ck_assert_int_ne(world.decisions[1].reason, POLICY_STALE);
+}
+END_TEST
+
+START_TEST(an_old_first_report_is_stale_until_it_changes)
+{
+    struct world world = make_course_world(16 * GIB);
+    world.snapshot.wall_sec = 1005; /* the reports are of 1000 */
+    decide(&world);
+    for (size_t i = 0; i < 4; i++)
+        ck_assert_int_eq(world.decisions[i].reason, POLICY_STALE);
+    advance(&world);
+    decide(&world);
+    for (size_t i = 0; i < 4; i++)
+        ck_assert_int_ne(world.decisions[i].reason, POLICY_STALE);
+}
+END_TEST
+
+START_TEST(wall_clock_jumps_change_nothing)
+{
+    static const int64_t jumps[] = {-86400, 86400, INT64_MIN / 2, INT64_MAX / 2};
+    for (size_t j = 0; j < COUNT_OF(jumps); j++) {
+        struct world straight = make_course_world(16 * GIB);
+        struct world jumping = make_course_world(16 * GIB);
+        for (unsigned int i = 0; i < 10; i++) {
+            cycle(&straight);
+            decide(&jumping);
+            advance(&jumping);
+            jumping.snapshot.wall_sec = jumps[j];
+        }
+        ck_assert_mem_eq(straight.decisions, jumping.decisions, sizeof(straight.decisions));
+    }
+}
+END_TEST
+
+START_TEST(a_new_guest_is_not_shrunk_before_it_was_seen_at_rest)
+{
+    struct world world = make_course_world(16 * GIB);
+    decide(&world);
+    for (size_t i = 0; i < 4; i++) {
+        ck_assert_int_eq(world.decisions[i].action, POLICY_HOLD);
+        ck_assert_int_eq(world.decisions[i].bound, POLICY_BOUND_GRACE);
+    }
+    /* its balloon is still coming down from the maximum: not at rest */
+    advance(&world);
+    world.domains[0].actual_kib.value -= 50 * MIB;
+    decide(&world);
+    ck_assert_int_eq(world.decisions[0].bound, POLICY_BOUND_GRACE);
+    ck_assert_int_eq(world.decisions[1].action, POLICY_SHRINK);
+}
+END_TEST
+
+/* ---- over time ---- */
+
+START_TEST(idle_guests_settle_and_then_need_no_call)
+{
+    struct world world = make_course_world(16 * GIB);
+    run_cycles(&world, 40);
+    for (unsigned int i = 0; i < 60; i++) {
+        cycle(&world);
+        ck_assert_uint_eq(world.moves, 0);
+    }
+    for (size_t i = 0; i < 4; i++) {
+        ck_assert_uint_ge(unused_kib(&world, i), DEFAULT_HEADROOM_KIB);
+        ck_assert_uint_le(unused_kib(&world, i), DEFAULT_HEADROOM_KIB + 16 * MIB);
+    }
+}
+END_TEST
+
+/* A ramp of the surge rate, unannounced, at the given interval: R stays unused, idle guests never
+ * grow. */
+START_TEST(a_ramp_never_starves)
+{
+    static const uint64_t intervals_usec[] = {SEC / 2, SEC, 2 * SEC, 5 * SEC};
+    uint64_t interval_usec = intervals_usec[_i];
+    struct world world = make_course_world(16 * GIB);
+    world.config.interval_usec = interval_usec;
+    run_cycles(&world, 60);
+    uint64_t band_kib = 16 * MIB;
+    while (world.used_kib[0] < 1500 * MIB) {
+        decide(&world);
+        world.used_kib[0] += 28 * MIB * interval_usec / SEC;
+        advance(&world);
+        ck_assert_uint_ge(unused_kib(&world, 0) + band_kib, 100 * MIB);
+        ck_assert_uint_le(unused_kib(&world, 0), 450 * MIB);
+        for (size_t i = 1; i < 4; i++)
+            ck_assert_uint_le(world.domains[i].actual_kib.value, 512 * MIB);
+    }
+}
+END_TEST
+
+START_TEST(what_is_freed_goes_back_gradually)
+{
+    static const uint64_t intervals_usec[] = {SEC / 10, SEC / 2, SEC, 2 * SEC, 3 * SEC, 5 * SEC};
+    uint64_t interval_usec = intervals_usec[_i];
+    struct world world = make_course_world(16 * GIB);
+    world.config.interval_usec = interval_usec;
+    for (size_t i = 0; i < 4; i++)
+        world.used_kib[i] = 1300 * MIB;
+    run_cycles(&world, 20);
+    for (size_t i = 0; i < 4; i++)
+        world.used_kib[i] = 180 * MIB;
+    uint64_t sizes[500];
+    unsigned int window = (unsigned int)(2 * SEC / interval_usec);
+    unsigned int cycles = (unsigned int)(45 * SEC / interval_usec);
+    for (unsigned int at = 0; at < cycles; at++) {
+        sizes[at] = world.domains[0].actual_kib.value;
+        uint64_t before = sizes[at > window ? at - window : 0];
+        ck_assert_uint_ge(sizes[at], before - before / 5);
+        cycle(&world);
+    }
+    ck_assert_uint_lt(world.domains[0].actual_kib.value, 600 * MIB);
+}
+END_TEST
+
+START_TEST(a_moving_balloon_is_not_taken_for_use)
+{
+    /* The report is a second old: the balloon has moved since, the guest has not. */
+    struct world world = make_course_world(16 * GIB);
+    run_cycles(&world, 40);
+    world.used_kib[0] = 330 * MIB;
+    for (unsigned int i = 0; i < 20; i++) {
+        struct domain reported = world.domains[0];
+        cycle(&world);
+        uint64_t actual = world.domains[0].actual_kib.value;
+        reported.actual_kib.value = actual;
+        reported.rss_kib = world.domains[0].rss_kib;
+        reported.last_update_sec.value = world.domains[0].last_update_sec.value - 1;
+        world.domains[0] = reported;
+        ck_assert_uint_le(actual, 330 * MIB + DEFAULT_HEADROOM_KIB + 28 * MIB);
+        cycle(&world);
+    }
+}
+END_TEST
+
+START_TEST(a_single_jump_is_not_taken_for_a_ramp)
+{
+    struct world world = make_course_world(16 * GIB);
+    run_cycles(&world, 40);
+    world.used_kib[0] += 150 * MIB; /* it had that much unused */
+    run_cycles(&world, 5);
+    uint64_t right = world.used_kib[0] + DEFAULT_HEADROOM_KIB;
+    ck_assert_uint_ge(world.domains[0].actual_kib.value + 16 * MIB, right);
+    ck_assert_uint_le(world.domains[0].actual_kib.value, right + 16 * MIB);
+}
+END_TEST
+
+START_TEST(headroom_follows_a_sustained_growth)
+{
+    struct world world = make_course_world(16 * GIB);
+    run_cycles(&world, 40);
+    for (unsigned int i = 0; i < 8; i++) {
+        decide(&world);
+        world.used_kib[0] += 100 * MIB;
+        advance(&world);
+    }
+    decide(&world);
+    uint64_t want = 100 * MIB + 100 * MIB * 23 / 10;
+    ck_assert_uint_ge(world.decisions[0].headroom_kib, want - MIB);
+    ck_assert_uint_le(world.decisions[0].headroom_kib, want + MIB);
+    run_cycles(&world, 60);
+    ck_assert_uint_le(world.decisions[0].headroom_kib, DEFAULT_HEADROOM_KIB); /* and fades */
+}
+END_TEST
+
+START_TEST(noise_inside_the_dead_band_needs_no_call)
+{
+    struct world world = make_course_world(16 * GIB);
+    run_cycles(&world, 40);
+    unsigned int moves = 0;
+    for (unsigned int i = 0; i < 100; i++) {
+        world.used_kib[0] = (180 + i % 2 * 6) * MIB;
+        cycle(&world);
+        moves += world.moves;
+    }
+    ck_assert_uint_le(moves, 1);
+}
+END_TEST
+
+/* ---- scarcity ---- */
+
+/* Four growing guests on a host for about 3000 MiB: what is unused is balanced, the reserve
+ * untouched. */
+START_TEST(scarcity_is_shared_equally)
+{
+    uint64_t host_kib = 3000 * MIB + 200 * MIB + 4 * OVERHEAD_KIB;
+    struct world world = make_course_world(host_kib);
+    static const uint64_t end_kib[] = {400 * MIB, 600 * MIB, 800 * MIB, 900 * MIB};
+    for (unsigned int i = 0; i < 120; i++) {
+        decide(&world);
+        for (size_t g = 0; g < 4; g++)
+            if (world.used_kib[g] < end_kib[g])
+                world.used_kib[g] += 10 * MIB;
+        advance(&world);
+        ck_assert_uint_le(total_rss_kib(&world), host_kib - 200 * MIB);
+    }
+    uint64_t least = UINT64_MAX;
+    uint64_t most = 0;
+    for (size_t g = 0; g < 4; g++) {
+        least = unused_kib(&world, g) < least ? unused_kib(&world, g) : least;
+        most = unused_kib(&world, g) > most ? unused_kib(&world, g) : most;
+    }
+    /* 3000 - 2700 = 300 MiB for four: under R, and 75 each but for the dead band */
+    ck_assert_uint_ge(least, 59 * MIB);
+    ck_assert_uint_le(most, 91 * MIB);
+}
+END_TEST
+
+/* One guest takes all it is given; the others keep half of R, whatever it claims. */
+START_TEST(a_guest_that_always_starves_leaves_the_others_something)
+{
+    struct world world = make_course_world(2400 * MIB + 200 * MIB + 4 * OVERHEAD_KIB);
+    for (unsigned int i = 0; i < 300; i++) {
+        world.used_kib[0] = world.domains[0].actual_kib.value;
+        cycle(&world);
+        for (size_t g = 1; g < 4; g++)
+            ck_assert_uint_ge(unused_kib(&world, g), 50 * MIB);
+    }
+}
+END_TEST
+
+START_TEST(memory_moves_from_who_frees_to_who_starves)
+{
+    uint64_t host_kib = 3200 * MIB + 200 * MIB + 4 * OVERHEAD_KIB;
+    struct world world = make_course_world(host_kib);
+    for (size_t g = 0; g < 4; g++)
+        world.used_kib[g] = 700 * MIB;
+    run_cycles(&world, 30);
+    world.used_kib[0] = world.used_kib[1] = 180 * MIB;
+    for (unsigned int i = 0; i < 40; i++) {
+        decide(&world);
+        world.used_kib[2] += 10 * MIB;
+        world.used_kib[3] += 10 * MIB;
+        advance(&world);
+        ck_assert_uint_le(total_rss_kib(&world), host_kib - 200 * MIB);
+        ck_assert_uint_ge(unused_kib(&world, 0), 100 * MIB - MIB);
+    }
+    ck_assert_uint_ge(unused_kib(&world, 2), 100 * MIB);
+    ck_assert_uint_ge(unused_kib(&world, 3), 100 * MIB);
+}
+END_TEST
+
+START_TEST(nothing_is_granted_before_it_has_arrived)
+{
+    /* The pool is full; guest 0 starves, guest 1 has 400 MiB more than it needs. */
+    struct world world = make_world(0);
+    add_guest(&world, 512 * MIB, 500 * MIB, 2048 * MIB);
+    add_guest(&world, 900 * MIB, 300 * MIB, 2048 * MIB);
+    world.host_kib = 200 * MIB + total_rss_kib(&world);
+    decide(&world);
+    memset(world.decisions, 0, sizeof(world.decisions));
+    advance(&world);
+    decide(&world);
+    ck_assert_int_eq(world.decisions[1].action, POLICY_SHRINK);
+    ck_assert_int_eq(world.decisions[0].action, POLICY_HOLD);
+    ck_assert_int_eq(world.decisions[0].bound, POLICY_BOUND_POOL);
+    uint64_t given = world.decisions[1].from_kib - world.decisions[1].target_kib;
+    advance(&world);
+    decide(&world);
+    ck_assert_int_eq(world.decisions[0].action, POLICY_GROW);
+    ck_assert_uint_eq(world.decisions[0].target_kib - world.decisions[0].from_kib, given);
+}
+END_TEST
+
+START_TEST(what_was_promised_and_not_touched_is_not_promised_again)
+{
+    /* Guest 0 was granted 1 GiB it has not touched: the host still shows it as free. */
+    struct world world = make_world(0);
+    add_guest(&world, 1536 * MIB, 300 * MIB, 2048 * MIB);
+    add_guest(&world, 512 * MIB, 500 * MIB, 2048 * MIB);
+    world.host_kib = (1536 + 512 + 200 + 20) * MIB + 2 * OVERHEAD_KIB;
+    world.domains[0].rss_kib.value = 512 * MIB + OVERHEAD_KIB;
+    decide(&world);
+    ck_assert_uint_gt(world.snapshot.host.available_kib, GIB);
+    ck_assert_int_eq(world.decisions[1].action, POLICY_GROW);
+    ck_assert_uint_eq(world.decisions[1].target_kib, (512 + 20) * MIB);
+    ck_assert_int_eq(world.decisions[1].bound, POLICY_BOUND_POOL);
+}
+END_TEST
+
+START_TEST(what_was_asked_for_and_has_not_arrived_is_owed)
+{
+    struct world world = make_world(0);
+    add_guest(&world, 512 * MIB, 500 * MIB, 2048 * MIB);
+    add_guest(&world, 512 * MIB, 500 * MIB, 2048 * MIB);
+    world.host_kib = 200 * MIB + total_rss_kib(&world) + 100 * MIB;
+    decide(&world);
+    uint64_t promised = world.decisions[0].target_kib + world.decisions[1].target_kib;
+    ck_assert_uint_le(promised, 1124 * MIB);
+    ck_assert_uint_ge(promised, 1123 * MIB);
+    ck_assert_uint_eq(world.decisions[0].target_kib, world.decisions[1].target_kib);
+    for (size_t i = 0; i < 2; i++) /* asked, but the balloons do not move */
+        policy_asked(&world.memory[i], &world.decisions[i], world.snapshot.now_usec);
+    memset(world.decisions, 0, sizeof(world.decisions));
+    for (unsigned int i = 0; i < 20; i++) {
+        advance(&world);
+        decide(&world);
+        for (size_t g = 0; g < 2; g++)
+            ck_assert_uint_le(world.decisions[g].target_kib, 562 * MIB);
+    }
+}
+END_TEST
+
+START_TEST(a_shrink_that_does_not_arrive_is_not_piled_upon)
+{
+    struct world world = make_course_world(16 * GIB);
+    run_cycles(&world, 2);
+    decide(&world);
+    ck_assert_int_eq(world.decisions[0].action, POLICY_SHRINK);
+    policy_asked(&world.memory[0], &world.decisions[0], world.snapshot.now_usec);
+    uint64_t asked = world.decisions[0].target_kib;
+    world.decisions[0].action = POLICY_HOLD;
+    for (unsigned int second = 1; second < 5; second++) {
+        advance(&world);
+        decide(&world);
+        ck_assert_int_eq(world.decisions[0].action, POLICY_HOLD);
+        ck_assert_uint_eq(world.decisions[0].from_kib, asked);
+        ck_assert_uint_eq(world.decisions[0].owed_kib, world.domains[0].actual_kib.value);
+    }
+    advance(&world);
+    decide(&world); /* 5 s without progress: asked anew, from where it is */
+    ck_assert_uint_eq(world.decisions[0].from_kib, world.domains[0].actual_kib.value);
+}
+END_TEST
+
+START_TEST(a_host_that_does_not_say_what_it_has_grows_nobody)
+{
+    struct world world = make_course_world(16 * GIB);
+    run_cycles(&world, 2);
+    world.used_kib[0] = 500 * MIB;
+    advance(&world);
+    decide(&world);
+    ck_assert_int_eq(world.decisions[0].action, POLICY_GROW);
+    world.snapshot.host.has_memory = false;
+    policy_decide(&world.config, &world.snapshot, world.memory, world.decisions);
+    ck_assert_int_eq(world.decisions[0].action, POLICY_HOLD);
+    ck_assert_int_eq(world.decisions[1].action, POLICY_SHRINK);
+}
+END_TEST
+
+/* ---- laws, over random worlds ---- */
+
+/* Sizes from all magnitudes, the edges of 64 bits among them. */
+static uint64_t random_size(uint64_t *state)
+{
+    switch (random_between(state, 0, 9)) {
+    case 0:
+        return random_between(state, 0, 2);
+    case 1:
+        return UINT64_MAX - random_between(state, 0, 2);
+    case 2:
+        return random_next(state) >> random_between(state, 0, 63);
+    default:
+        return random_between(state, MIB, 4 * GIB);
+    }
+}
+
+static struct figure random_figure(uint64_t *state)
+{
+    return (struct figure){random_between(state, 0, 19) != 0, random_size(state)};
+}
+
+/* A plausible guest mostly, at times one of which nothing is true. */
+static struct domain random_domain(uint64_t *state, size_t i, uint64_t now_sec)
+{
+    struct domain domain = {.uuid = {(uint8_t)i}, .id = (int)i};
+    domain.has_balloon = random_between(state, 0, 19) != 0;
+    domain.period_sec = (unsigned int)random_between(state, 0, 10);
+    if (random_between(state, 0, 3) == 0) {
+        domain.max_kib = random_size(state);
+        domain.actual_kib = random_figure(state);
+        domain.rss_kib = random_figure(state);
+        domain.unused_kib = random_figure(state);
+        domain.available_kib = random_figure(state);
+        domain.last_update_sec = random_figure(state);
+        return domain;
+    }
+    domain.max_kib = random_between(state, 64 * MIB, 8 * GIB);
+    uint64_t actual = random_between(state, 64 * MIB, domain.max_kib);
+    uint64_t available = actual - random_between(state, 0, actual / 4);
+    domain.actual_kib = (struct figure){true, actual};
+    domain.available_kib = (struct figure){true, available};
+    domain.unused_kib = (struct figure){true, random_between(state, 0, available)};
+    domain.rss_kib = (struct figure){true, random_between(state, 0, actual + 100 * MIB)};
+    domain.last_update_sec = (struct figure){true, now_sec - random_between(state, 0, 4)};
+    return domain;
+}
+
+static void randomize_config(uint64_t *state, struct policy_config *config)
+{
+    *config = (struct policy_config){
+        .interval_usec = random_between(state, SEC / 10, 20 * SEC),
+        .host_reserve_kib = random_between(state, 0, GIB),
+        .min_kib = random_between(state, 1, 512 * MIB),
+        .headroom_kib = random_between(state, 1, 512 * MIB),
+        .surge_kib_per_sec = random_between(state, 0, 100 * MIB),
+    };
+    if (random_between(state, 0, 9) == 0)
+        *config =
+            (struct policy_config){random_next(state) | 1, random_size(state), random_size(state),
+                                   random_size(state), random_size(state)};
+}
+
+static void randomize_world(uint64_t *state, struct world *world)
+{
+    memset(world, 0, sizeof(*world));
+    randomize_config(state, &world->config);
+    world->snapshot.domains = world->domains;
+    world->snapshot.count = random_between(state, 0, MOST);
+    world->snapshot.now_usec = 1000 * SEC;
+    for (size_t i = 0; i < world->snapshot.count; i++)
+        world->domains[i] = random_domain(state, i, 1000);
+}
+
+/* The next look at the same domains: some have reported since, some have gone wrong. */
+static void perturb_world(uint64_t *state, struct world *world)
+{
+    world->snapshot.now_usec += random_between(state, 0, 6 * SEC);
+    world->snapshot.wall_sec = (int64_t)(world->snapshot.now_usec / SEC);
+    world->snapshot.host = (struct host){
+        .has_memory = random_between(state, 0, 9) != 0,
+        .available_kib = random_size(state),
+    };
+    for (size_t i = 0; i < world->snapshot.count; i++) {
+        struct domain *domain = &world->domains[i];
+        uint64_t choice = random_between(state, 0, 9);
+        if (choice == 0)
+            *domain = random_domain(state, i, world->snapshot.now_usec / SEC);
+        else if (choice < 8)
+            domain->last_update_sec.value = world->snapshot.now_usec / SEC;
+        if (choice < 3 && domain->available_kib.value > 0)
+            domain->unused_kib.value = random_between(state, 0, domain->available_kib.value);
+    }
+}
+
+static uint64_t add(uint64_t a, uint64_t b)
+{
+    return a + b < a ? UINT64_MAX : a + b;
+}
+
+/* What can be promised, and what is promised once the decisions are carried out: written anew here.
+ */
+static uint64_t pool_of(const struct world *world)
+{
+    uint64_t pool = world->snapshot.host.available_kib;
+    for (size_t i = 0; i < world->snapshot.count; i++)
+        pool = add(pool, world->domains[i].rss_kib.value);
+    return pool > world->config.host_reserve_kib ? pool - world->config.host_reserve_kib : 0;
+}
+
+static uint64_t size_of_domain(const struct domain *domain)
+{
+    if (!domain->actual_kib.known)
+        return domain->max_kib;
+    if (domain->max_kib != 0 && domain->actual_kib.value > domain->max_kib)
+        return domain->max_kib;
+    return domain->actual_kib.value;
+}
+
+static uint64_t promised_in(const struct world *world)
+{
+    uint64_t promised = 0;
+    for (size_t i = 0; i < world->snapshot.count; i++) {
+        const struct domain *domain = &world->domains[i];
+        uint64_t size = size_of_domain(domain);
+        uint64_t rss = domain->rss_kib.value;
+        uint64_t largest = size;
+        if (world->decisions[i].action != POLICY_HOLD && world->decisions[i].target_kib > largest)
+            largest = world->decisions[i].target_kib;
+        if (world->decisions[i].action == POLICY_HOLD && world->memory[i].has_asked &&
+            world->memory[i].asked_kib > largest)
+            largest = world->memory[i].asked_kib;
+        uint64_t overhead = rss > size && rss - size > OVERHEAD_KIB ? rss - size : OVERHEAD_KIB;
+        promised = add(promised, add(largest, overhead));
+    }
+    return promised;
+}
+
+/* A shrink leaves R unused; or half of it and no less than another guest has, for that guest. */
+static bool leaves_enough(const struct world *world, size_t i)
+{
+    const struct policy_decision *decision = &world->decisions[i];
+    uint64_t headroom = world->config.headroom_kib;
+    if (decision->target_kib >= add(decision->used_kib, headroom) ||
+        decision->target_kib == world->domains[i].max_kib)
+        return true;
+    if (decision->target_kib < add(decision->used_kib, headroom / 2))
+        return false;
+    for (size_t other = 0; other < world->snapshot.count; other++)
+        if (world->decisions[other].reason < POLICY_NO_BALLOON &&
+            world->decisions[other].unused_kib <= decision->target_kib - decision->used_kib)
+            return true;
+    return false;
+}
+
+/* Every law that one decision can break, for one domain. */
+static void check_domain(const struct world *world, size_t i, uint64_t seed)
+{
+    const struct policy_config *config = &world->config;
+    const struct domain *domain = &world->domains[i];
+    const struct policy_memory *memory = &world->memory[i];
+    const struct policy_decision *decision = &world->decisions[i];
+    uint64_t target = decision->target_kib;
+    if (decision->action == POLICY_HOLD) {
+        ck_assert_msg(target == decision->from_kib, "seed %lu: a hold with a target", seed);
+        return;
+    }
+    ck_assert_msg(decision->reason < POLICY_NO_BALLOON, "seed %lu: acts on a held domain", seed);
+    ck_assert_msg(domain->has_balloon && domain->actual_kib.known, "seed %lu: no balloon", seed);
+    uint64_t min = config->min_kib < domain->max_kib ? config->min_kib : domain->max_kib;
+    ck_assert_msg(target >= min && target <= domain->max_kib && target > 0,
+                  "seed %lu: G1, %lu KiB of %lu..%lu", seed, target, min, domain->max_kib);
+    if (decision->action == POLICY_GROW) {
+        ck_assert_msg(target > decision->from_kib, "seed %lu: a growth that is none", seed);
+        return;
+    }
+    ck_assert_msg(target < decision->from_kib, "seed %lu: a shrink that is none", seed);
+    ck_assert_msg(leaves_enough(world, i), "seed %lu: G4, leaves too little", seed);
+    ck_assert_msg(decision->from_kib - target <= decision->from_kib / 16 * 3 + 3,
+                  "seed %lu: G4, not gradual", seed);
+    ck_assert_msg(domain->unused_kib.known && domain->last_update_sec.known,
+                  "seed %lu: G5, no statistics", seed);
+    ck_assert_msg(world->snapshot.now_usec - memory->report_usec <= 3 * SEC * domain->period_sec,
+                  "seed %lu: G5, stale", seed);
+}
+
+static void check_host(const struct world *world, uint64_t seed)
+{
+    const struct host *host = &world->snapshot.host;
+    bool grows = false;
+    for (size_t i = 0; i < world->snapshot.count; i++) {
+        const struct policy_decision *decision = &world->decisions[i];
+        uint64_t before = world->memory[i].has_asked ? world->memory[i].asked_kib : 0;
+        uint64_t size = size_of_domain(&world->domains[i]);
+        before = before > size ? before : size;
+        grows = grows || (decision->action == POLICY_GROW && decision->target_kib > before);
+    }
+    if (!grows)
+        return;
+    ck_assert_msg(host->has_memory && host->available_kib > world->config.host_reserve_kib,
+                  "seed %lu: G2, growth at the reserve", seed);
+    ck_assert_msg(promised_in(world) <= pool_of(world), "seed %lu: G3, promises %lu of %lu KiB",
+                  seed, promised_in(world), pool_of(world));
+}
+
+static void check_order(const struct world *world, const struct policy_memory *memory_before,
+                        uint64_t seed)
+{
+    struct world turned = *world;
+    size_t count = world->snapshot.count;
+    turned.snapshot.domains = turned.domains;
+    for (size_t i = 0; i < count; i++) {
+        turned.domains[i] = world->domains[count - 1 - i];
+        turned.memory[i] = memory_before[count - 1 - i];
+    }
+    policy_decide(&turned.config, &turned.snapshot, turned.memory, turned.decisions);
+    for (size_t i = 0; i < count; i++)
+        ck_assert_msg(memcmp(&turned.decisions[i], &world->decisions[count - 1 - i],
+                             sizeof(struct policy_decision)) == 0,
+                      "seed %lu: the order of domains matters", seed);
+}
+
+START_TEST(laws_hold_in_random_worlds)
+{
+    enum { WORLDS = 200, CYCLES = 12 };
+    static struct world world;
+    static struct policy_memory before[MOST];
+    for (uint64_t w = 0; w < WORLDS; w++) {
+        uint64_t seed = test_seed() + (uint64_t)_i * WORLDS + w;
+        uint64_t state = seed;
+        randomize_world(&state, &world);
+        for (unsigned int c = 0; c < CYCLES; c++) {
+            perturb_world(&state, &world);
+            memcpy(before, world.memory, sizeof(before));
+            memset(world.decisions, 0xad, sizeof(world.decisions));
+            policy_decide(&world.config, &world.snapshot, world.memory, world.decisions);
+            for (size_t i = 0; i < world.snapshot.count; i++)
+                check_domain(&world, i, seed);
+            check_host(&world, seed);
+            check_order(&world, before, seed);
+            for (size_t i = 0; i < world.snapshot.count; i++) {
+                if (world.decisions[i].action == POLICY_HOLD || random_between(&state, 0, 3) == 0)
+                    continue;
+                policy_asked(&world.memory[i], &world.decisions[i], world.snapshot.now_usec);
+                if (random_between(&state, 0, 1) == 0)
+                    world.domains[i].actual_kib.value = world.decisions[i].target_kib;
+            }
+        }
+    }
+}
+END_TEST
+
+/* Whatever a host of well-behaved guests looks like at first: it comes to rest, and at rest is
+ * right. */
+START_TEST(random_worlds_settle)
+{
+    enum { WORLDS = 40, CYCLES = 150 };
+    static struct world world;
+    for (uint64_t w = 0; w < WORLDS; w++) {
+        uint64_t seed = test_seed() + (uint64_t)_i * WORLDS + w;
+        uint64_t state = seed;
+        world = make_world(0);
+        world.config.interval_usec = random_between(&state, SEC / 2, 5 * SEC);
+        for (uint64_t n = random_between(&state, 1, MOST); n > 0; n--) {
+            uint64_t max = random_between(&state, 512, 4096) * MIB;
+            uint64_t actual = random_between(&state, 256 * MIB, max);
+            add_guest(&world, actual, random_between(&state, 100 * MIB, actual), max);
+        }
+        world.host_kib = total_rss_kib(&world) + random_between(&state, 0, 8 * GIB);
+        for (unsigned int c = 0; c < CYCLES; c++) {
+            cycle(&world);
+            ck_assert_msg(c < CYCLES - 20 || world.moves == 0, "seed %lu: still moving", seed);
+        }
+        bool all_have_enough = true;
+        for (size_t i = 0; i < world.snapshot.count; i++)
+            all_have_enough = all_have_enough && unused_kib(&world, i) >= 100 * MIB;
+        uint64_t left = world.host_kib - total_rss_kib(&world);
+        for (size_t i = 0; i < world.snapshot.count; i++) {
+            bool full = world.domains[i].actual_kib.value == world.domains[i].max_kib;
+            ck_assert_msg(all_have_enough || full || unused_kib(&world, i) >= 100 * MIB ||
+                              left <= 201 * MIB,
+                          "seed %lu: guest %zu starves beside %lu MiB", seed, i, left / MIB);
+        }
+    }
+}
+END_TEST
+
+START_TEST(report_period_follows_the_interval)
+{
+    ck_assert_uint_eq(policy_report_period_sec(SEC / 10), 1);
+    ck_assert_uint_eq(policy_report_period_sec(5 * SEC), 1);
+    ck_assert_uint_eq(policy_report_period_sec(30 * SEC), 3);
+    ck_assert_uint_eq(policy_report_period_sec(3600 * SEC), 10);
+}
+END_TEST
+
+Suite *make_suite(void)
+{
+    Suite *suite = suite_create("policy");
+    TCase *tables = tcase_create("tables");
+    tcase_add_loop_test(tables, decides_for_one_guest, 0, COUNT_OF(single));
+    tcase_add_loop_test(tables, holds_without_good_statistics, 0, COUNT_OF(damages));
+    tcase_add_test(tables, a_guest_of_impossible_size_counts_for_its_maximum);
+    tcase_add_test(tables, stops_at_the_minimum);
+    tcase_add_test(tables, report_period_follows_the_interval);
+    suite_add_tcase(suite, tables);
+
+    TCase *time = tcase_create("time");
+    tcase_add_test(time, stale_statistics_hold);
+    tcase_add_test(time, an_old_first_report_is_stale_until_it_changes);
+    tcase_add_test(time, wall_clock_jumps_change_nothing);
+    tcase_add_test(time, a_new_guest_is_not_shrunk_before_it_was_seen_at_rest);
+    tcase_add_test(time, idle_guests_settle_and_then_need_no_call);
+    tcase_add_loop_test(time, a_ramp_never_starves, 0, 4);
+    tcase_add_loop_test(time, what_is_freed_goes_back_gradually, 0, 6);
+    tcase_add_test(time, a_moving_balloon_is_not_taken_for_use);
+    tcase_add_test(time, a_single_jump_is_not_taken_for_a_ramp);
+    tcase_add_test(time, headroom_follows_a_sustained_growth);
+    tcase_add_test(time, noise_inside_the_dead_band_needs_no_call);
+    suite_add_tcase(suite, time);
+
+    TCase *scarcity = tcase_create("scarcity");
+    tcase_add_test(scarcity, scarcity_is_shared_equally);
+    tcase_add_test(scarcity, a_guest_that_always_starves_leaves_the_others_something);
+    tcase_add_test(scarcity, memory_moves_from_who_frees_to_who_starves);
+    tcase_add_test(scarcity, nothing_is_granted_before_it_has_arrived);
+    tcase_add_test(scarcity, what_was_promised_and_not_touched_is_not_promised_again);
+    tcase_add_test(scarcity, what_was_asked_for_and_has_not_arrived_is_owed);
+    tcase_add_test(scarcity, a_shrink_that_does_not_arrive_is_not_piled_upon);
+    tcase_add_test(scarcity, a_host_that_does_not_say_what_it_has_grows_nobody);
+    suite_add_tcase(suite, scarcity);
+
+    TCase *laws = tcase_create("laws");
+    tcase_set_timeout(laws,
+                      120); /* far above what it takes, valgrind and a busy machine included */
+    tcase_add_loop_test(laws, laws_hold_in_random_worlds, 0, 50);
+    tcase_add_loop_test(laws, random_worlds_settle, 0, 25);
+    suite_add_tcase(suite, laws);
+    return suite;
+}
