@@ -28,7 +28,8 @@ BUILD ?= build
 OBJECTS = $(patsubst src/%.c,$(BUILD)/%.o,$(wildcard src/*.c))
 
 # What each test suite links beside its own file and tests/support.o: the walls, kept by the linker.
-TESTS = test_units test_options test_pace test_snapshot test_policy
+TESTS = test_units test_options test_pace test_snapshot test_policy test_report test_coordinator \
+	test_hypervisor
 test_units_LINKS = units
 test_options_LINKS = options units
 test_pace_LINKS = pace
