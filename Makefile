@@ -70,8 +70,8 @@ e2e: all ## run the tests on real guests
 	scripts/e2e
 
 sanitize: ## the unit tests under AddressSanitizer and UndefinedBehaviorSanitizer
-	$(MAKE) BUILD=$(BUILD)/sanitize CFLAGS='-O1 -g -fno-omit-frame-pointer' \
-		SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all' check
+	ASAN_OPTIONS=allocator_may_return_null=1 $(MAKE) BUILD=$(BUILD)/sanitize \
+		CFLAGS='-O1 -g -fno-omit-frame-pointer' SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all' check
 
 valgrind: ## the unit tests under valgrind
 	CK_FORK=no $(MAKE) check RUNNER='valgrind -q --error-exitcode=9 --leak-check=full'

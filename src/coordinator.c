@@ -50,22 +50,21 @@ static void release_look(struct look *look)
     free(look->told);
 }
 
-static int grow_array(void **array, size_t count, size_t size)
-{
-    void *grown = reallocarray(*array, count, size);
-    if (grown == NULL)
-        return -ENOMEM;
-    *array = grown;
-    return 0;
-}
-
+/* An array that could not grow stays as it was. */
 static int reserve_look(struct look *look, size_t count)
 {
     if (count <= look->capacity)
         return 0;
-    if (grow_array((void **)&look->memory, count, sizeof(*look->memory)) != 0 ||
-        grow_array((void **)&look->decisions, count, sizeof(*look->decisions)) != 0 ||
-        grow_array((void **)&look->told, count, sizeof(*look->told)) != 0)
+    struct policy_memory *memory = reallocarray(look->memory, count, sizeof(*memory));
+    if (memory != NULL)
+        look->memory = memory;
+    struct policy_decision *decisions = reallocarray(look->decisions, count, sizeof(*decisions));
+    if (decisions != NULL)
+        look->decisions = decisions;
+    struct told *told = reallocarray(look->told, count, sizeof(*told));
+    if (told != NULL)
+        look->told = told;
+    if (memory == NULL || decisions == NULL || told == NULL)
         return -ENOMEM;
     look->capacity = count;
     return 0;
