@@ -76,8 +76,9 @@ sanitize: ## the unit tests under AddressSanitizer and UndefinedBehaviorSanitize
 valgrind: ## the unit tests under valgrind
 	CK_FORK=no $(MAKE) check RUNNER='valgrind -q --error-exitcode=9 --leak-check=full'
 
+# gcc 12 takes memory for lost that is kept in an array of structures; AddressSanitizer finds real leaks.
 analyze: ## the compiler's own static analysis
-	$(MAKE) BUILD=$(BUILD)/analyze CFLAGS='-O2 -fanalyzer -Werror' \
+	$(MAKE) BUILD=$(BUILD)/analyze CFLAGS='-O2 -fanalyzer -Wno-analyzer-malloc-leak -Werror' \
 		$(patsubst src/%.c,$(BUILD)/analyze/%.o,$(wildcard src/*.c))
 
 SOURCES = $(wildcard src/*.c include/*.h tests/*.c tests/*.h scripts/guest/*.c)
