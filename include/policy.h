@@ -39,7 +39,7 @@ enum policy_reason {
     POLICY_SPARE,      /* it has more than its headroom unused */
     POLICY_DONATES,    /* others have less unused than it */
     POLICY_NO_BALLOON, /* cannot be changed: counted at its full size */
-    POLICY_NO_NEWS,    /* the guest has never reported */
+    POLICY_NO_NEWS,    /* the guest has never reported, or is not asked to */
     POLICY_STALE,      /* the guest's last report is too old */
     POLICY_IMPOSSIBLE, /* the guest's report contradicts itself: dropped */
 };

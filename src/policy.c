@@ -203,7 +203,7 @@ static enum policy_reason learn(struct policy_memory *memory, const struct domai
 {
     if (!domain->has_balloon || domain->max_kib == 0 || !domain->actual_kib.known)
         return POLICY_NO_BALLOON;
-    if (!has_full_report(domain)) {
+    if (domain->period_sec == 0 || !has_full_report(domain)) {
         learn_size(memory, domain, snapshot->now_usec);
         return POLICY_NO_NEWS;
     }
@@ -392,6 +392,12 @@ static uint64_t pool_kib(const struct policy_config *config, const struct snapsh
     return subtract_to_zero(pool, config->host_reserve_kib);
 }
 
+/* What may physically be taken from the host now, whatever the pool has to promise. */
+static uint64_t growable_kib(const struct policy_config *config, const struct host *host)
+{
+    return host->has_memory ? subtract_to_zero(host->available_kib, config->host_reserve_kib) : 0;
+}
+
 /* What of the pool is left once everything promised, and every overhead, is taken off. */
 static uint64_t unpromised_kib(const struct policy_decision *decisions, size_t count, uint64_t pool)
 {
@@ -515,7 +521,8 @@ static void decide_ends(const struct policy_config *config, const struct snapsho
     /* A host that does not say what it has cannot be short: nothing is pressed for it. */
     uint64_t pool = snapshot->host.has_memory ? pool_kib(config, snapshot) : UINT64_MAX;
     uint64_t budget = shareable_kib(decisions, snapshot->count, pool);
-    if (pour(decisions, snapshot->count, budget) < config->headroom_kib)
+    if (pour(decisions, snapshot->count, budget) < config->headroom_kib &&
+        growable_kib(config, &snapshot->host) > 0)
         balance_below_headroom(config, snapshot, decisions, budget);
 }
 
@@ -531,10 +538,9 @@ static bool someone_starves(const struct policy_decision *decisions, size_t coun
 static void grant_growth(const struct policy_config *config, const struct snapshot *snapshot,
                          struct policy_decision *decisions)
 {
-    uint64_t budget = 0;
-    if (snapshot->host.has_memory)
-        budget = min_u64(unpromised_kib(decisions, snapshot->count, pool_kib(config, snapshot)),
-                         subtract_to_zero(snapshot->host.available_kib, config->host_reserve_kib));
+    uint64_t pool = pool_kib(config, snapshot);
+    uint64_t budget = min_u64(unpromised_kib(decisions, snapshot->count, pool),
+                              growable_kib(config, &snapshot->host));
     for (size_t i = 0; i < snapshot->count; i++)
         if (decisions[i].in_play)
             budget = add_saturated(budget, decisions[i].floor_kib);

@@ -28,7 +28,7 @@ const char *report_reason_text(enum policy_reason reason)
     case POLICY_NO_BALLOON:
         return "no balloon";
     case POLICY_NO_NEWS:
-        return "no statistics from the guest yet";
+        return "its statistics are off or have not come yet";
     case POLICY_STALE:
         return "no fresh statistics from the guest";
     case POLICY_IMPOSSIBLE:

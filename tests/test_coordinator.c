@@ -343,7 +343,7 @@ START_TEST(a_silent_guest_is_held_and_named_once)
     bench->fake.guests[1].actual_kib = 1024 * MIB;
     run_cycles(bench, 10);
     ck_assert_uint_eq(bench->fake.calls, 0);
-    ck_assert_uint_eq(times_said(bench, "vm2: stays at 1024.0 MiB: no statistics"), 1);
+    ck_assert_uint_eq(times_said(bench, "vm2: stays at 1024.0 MiB: its statistics are off"), 1);
     bench->fake.guests[1].silent = false;
     bench->fake.guests[1].actual_kib = 512 * MIB;
     run_cycles(bench, 3);

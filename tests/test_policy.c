@@ -226,6 +226,11 @@ static void lose_available(struct domain *domain)
     domain->available_kib.known = false;
 }
 
+static void switch_reports_off(struct domain *domain)
+{
+    domain->period_sec = 0;
+}
+
 static void never_update(struct domain *domain)
 {
     domain->last_update_sec.value = 0;
@@ -273,6 +278,7 @@ static const struct {
 } damages[] = {
     {"no unused", lose_unused, POLICY_NO_NEWS},
     {"no available", lose_available, POLICY_NO_NEWS},
+    {"reports switched off", switch_reports_off, POLICY_NO_NEWS},
     {"never updated", never_update, POLICY_NO_NEWS},
     {"no actual", lose_actual, POLICY_NO_BALLOON},
     {"no balloon", lose_balloon, POLICY_NO_BALLOON},
@@ -549,6 +555,25 @@ START_TEST(a_guest_that_always_starves_leaves_the_others_something)
         for (size_t g = 1; g < 4; g++)
             ck_assert_uint_ge(unused_kib(&world, g), 50 * MIB);
     }
+}
+END_TEST
+
+/* What one gives at a host under its reserve would not reach the other: nobody goes below R for
+ * that. */
+START_TEST(nobody_gives_below_the_headroom_in_vain)
+{
+    struct world world = make_world(0);
+    add_guest(&world, 512 * MIB, 490 * MIB, 2048 * MIB);
+    add_guest(&world, 512 * MIB, 420 * MIB, 2048 * MIB);
+    world.host_kib = 190 * MIB + total_rss_kib(&world);
+    for (unsigned int i = 0; i < 20; i++) {
+        cycle(&world);
+        ck_assert_uint_eq(world.moves, 0);
+    }
+    world.host_kib += 20 * MIB; /* 10 above the reserve: now it would */
+    run_cycles(&world, 20);
+    ck_assert_uint_lt(unused_kib(&world, 1), 70 * MIB);
+    ck_assert_uint_gt(unused_kib(&world, 0), 50 * MIB);
 }
 END_TEST
 
@@ -995,6 +1020,7 @@ Suite *make_suite(void)
     TCase *scarcity = tcase_create("scarcity");
     tcase_add_test(scarcity, scarcity_is_shared_equally);
     tcase_add_test(scarcity, a_guest_that_always_starves_leaves_the_others_something);
+    tcase_add_test(scarcity, nobody_gives_below_the_headroom_in_vain);
     tcase_add_test(scarcity, memory_moves_from_who_frees_to_who_starves);
     tcase_add_test(scarcity, nothing_is_granted_before_it_has_arrived);
     tcase_add_test(scarcity, what_was_promised_and_not_touched_is_not_promised_again);
