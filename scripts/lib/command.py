@@ -1,0 +1,37 @@
+"""What the scripts share as commands: argument types, and how they are interrupted."""
+
+import argparse
+import math
+import signal
+
+
+def positive_number(text: str) -> float:
+    """A finite number above 0, decimals allowed."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not (math.isfinite(number) and number > 0):
+        raise argparse.ArgumentTypeError(f"not a number above 0: {text!r}")
+    return number
+
+
+def positive_count(text: str) -> int:
+    """A whole number above 0."""
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise argparse.ArgumentTypeError(f"not a whole number above 0: {text!r}")
+    return int(text)
+
+
+def interrupt_once() -> None:
+    """SIGINT, SIGTERM and SIGHUP raise KeyboardInterrupt, and a second one does not disturb the
+    cleaning up after the first."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+    def interrupt(_number, _frame) -> None:
+        for number in numbers:
+            signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    for number in numbers:
+        signal.signal(number, interrupt)
