@@ -161,6 +161,8 @@ static void learn_use(struct policy_memory *memory, uint64_t used_kib, uint64_t 
     memory->rate_kib_per_sec = max_u64(sustained, fade(memory->rate_kib_per_sec, 0, dt_usec));
     memory->growth_kib_per_sec = growth;
     memory->peak_kib = max_u64(used_kib, fade(memory->peak_kib, used_kib, dt_usec));
+    if (memory->peak_kib - used_kib < DEAD_BAND_KIB) /* its long tail is not worth waiting for */
+        memory->peak_kib = used_kib;
     memory->used_kib = used_kib;
 }
 
