@@ -4,6 +4,8 @@ import argparse
 import math
 import signal
 
+import loads
+
 
 def positive_number(text: str) -> float:
     """A finite number above 0, decimals allowed."""
@@ -21,6 +23,26 @@ def positive_count(text: str) -> int:
     if not (text.isascii() and text.isdigit() and int(text) > 0):
         raise argparse.ArgumentTypeError(f"not a whole number above 0: {text!r}")
     return int(text)
+
+
+def load_rate(text: str) -> float:
+    number = positive_number(text)
+    if number > loads.LARGEST_RATE_MIB_PER_SEC:
+        raise argparse.ArgumentTypeError(
+            f"more than {loads.LARGEST_RATE_MIB_PER_SEC:g} MiB/s: {text!r}"
+        )
+    return number
+
+
+def add_rate(parser) -> None:
+    """The option of a command that plays the tests' loads."""
+    parser.add_argument(
+        "--rate",
+        metavar="MIB_PER_SEC",
+        type=load_rate,
+        default=loads.RATE_MIB_PER_SEC,
+        help="how fast a load grows where the test says 20, its default (up to 28)",
+    )
 
 
 def interrupt_once() -> None:

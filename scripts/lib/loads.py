@@ -20,6 +20,7 @@ from verdicts import (
 
 # What the growing phases below are written for; the course's own load makes 5.5 to 28.
 RATE_MIB_PER_SEC = 20.0
+LARGEST_RATE_MIB_PER_SEC = 28.0
 
 START_MIB = 512
 # An idle guest gives some of its start size away: it must come down to less than this.
@@ -50,27 +51,29 @@ class Test(NamedTuple):
     def idle(self) -> list:
         return [guest for guest in ALL if guest not in self.loaded()]
 
-    def timed_phases(self, rate: float = RATE_MIB_PER_SEC) -> list:
-        """The phases with the growing ones as long as they take at that rate, in whole seconds."""
-        return [
-            phase._replace(seconds=max(1, round(phase.seconds * RATE_MIB_PER_SEC / rate)))
-            if phase.kind == GROW
-            else phase
-            for phase in self.phases
-        ]
+    def at_rate(self, rate: float) -> "Test":
+        """The same test with growing phases as long as they take at that rate, in whole seconds."""
+        return self._replace(
+            phases=tuple(
+                phase._replace(seconds=max(1, round(phase.seconds * RATE_MIB_PER_SEC / rate)))
+                if phase.kind == GROW
+                else phase
+                for phase in self.phases
+            )
+        )
 
-    def timeline(self, rate: float = RATE_MIB_PER_SEC) -> list:
+    def timeline(self) -> list:
         """(seconds since the loads' start, kind, label) of each phase's beginning, and of the end."""
         times, now = [], 0
-        for phase in self.timed_phases(rate):
+        for phase in self.phases:
             times.append((now, phase.kind, phase.label))
             now += phase.seconds
         return times + [(now, END, "the loads have ended")]
 
-    def plan(self, guest: str, rate: float = RATE_MIB_PER_SEC) -> list:
+    def plan(self, guest: str) -> list:
         """The load program's words for the guest."""
         words, size = [], 0
-        for phase in self.timed_phases(rate):
+        for phase in self.phases:
             size = phase.loads_mib.get(guest, size)
             words.append(f"{size}:{phase.seconds}")
         return words
