@@ -139,12 +139,13 @@ static uint64_t reckon_used(const struct policy_memory *memory)
     return subtract_to_zero(seen, (uint64_t)-memory->unseen_kib);
 }
 
-static void learn_unseen(struct policy_memory *memory, const struct domain *domain)
+static void learn_unseen(struct policy_memory *memory, const struct domain *domain, bool first)
 {
     /* The report is of the time since the last look: at rest if the size was the same at both ends.
+     * Before it was ever seen so, the first report is the best guess: nobody had asked it to move.
      */
     bool at_rest = memory->has_actual && memory->actual_kib == domain->actual_kib.value;
-    if (!at_rest && memory->has_unseen)
+    if (!at_rest && !first)
         return;
     memory->unseen_kib = (int64_t)domain->actual_kib.value - (int64_t)domain->available_kib.value;
     memory->has_unseen = at_rest;
@@ -177,10 +178,11 @@ static void learn_report(struct policy_memory *memory, const struct domain *doma
     memory->unused_kib = domain->unused_kib.value;
     memory->available_kib = domain->available_kib.value;
     memory->report_usec = snapshot->now_usec;
-    learn_unseen(memory, domain);
+    bool was_exact = memory->has_unseen;
+    learn_unseen(memory, domain, first);
     uint64_t used_kib = reckon_used(memory);
-    if (first)
-        memory->used_kib = used_kib;
+    if (first || (memory->has_unseen && !was_exact)) /* what was reckoned before is no history */
+        memory->used_kib = memory->peak_kib = used_kib;
     learn_use(memory, used_kib, dt_usec);
 }
 

@@ -490,6 +490,28 @@ START_TEST(a_ramp_of_a_guest_that_counts_its_balloon_never_starves)
 }
 END_TEST
 
+/* It grows from the first look on, so that its balloon never rests, and its reports are a cycle
+ * late. */
+START_TEST(a_guest_that_grows_when_first_seen_is_not_overfed)
+{
+    struct world world = make_course_world(16 * GIB);
+    world.used_kib[0] = 400 * MIB;
+    advance(&world);
+    struct domain now = world.domains[0];
+    while (world.used_kib[0] < 1500 * MIB) {
+        struct domain late = now;
+        decide(&world);
+        world.used_kib[0] += 20 * MIB;
+        advance(&world);
+        now = world.domains[0];
+        world.domains[0].available_kib = late.available_kib;
+        world.domains[0].unused_kib = late.unused_kib;
+        ck_assert_uint_le(unused_kib(&world, 0), DEFAULT_HEADROOM_KIB + 28 * MIB);
+        ck_assert_uint_ge(unused_kib(&world, 0), 64 * MIB);
+    }
+}
+END_TEST
+
 START_TEST(a_single_jump_is_not_taken_for_a_ramp)
 {
     struct world world = make_course_world(16 * GIB);
@@ -1031,6 +1053,7 @@ Suite *make_suite(void)
     tcase_add_loop_test(time, what_is_freed_goes_back_gradually, 0, 6);
     tcase_add_test(time, a_moving_balloon_is_not_taken_for_use);
     tcase_add_test(time, a_ramp_of_a_guest_that_counts_its_balloon_never_starves);
+    tcase_add_test(time, a_guest_that_grows_when_first_seen_is_not_overfed);
     tcase_add_test(time, a_single_jump_is_not_taken_for_a_ramp);
     tcase_add_test(time, headroom_follows_a_sustained_growth);
     tcase_add_test(time, noise_inside_the_dead_band_needs_no_call);

@@ -13,10 +13,11 @@ NAN = float("nan")
 
 # A size counts as changed beyond this; balloons are inexact by some pages.
 CHANGE_MIB = 1.0
-# Time that idle guests may take to come down to their resting size.
+# Time that idle guests may take to come down to their resting size, and as intervals where that is more.
 SETTLE_SEC = 15.0
-# A load that stops is seen by the coordinator an interval and a report later.
-NOTICE_SEC = 5.0
+SETTLE_INTERVALS = 6
+# A load that stops is seen by the coordinator up to an interval and a report later, and the balloon takes time.
+NOTICE_SEC = 3.0
 
 SHRINK_WINDOW_SEC = 2.0
 LARGEST_SHRINK = 0.20
@@ -130,11 +131,12 @@ def ends_within(guest: str, low_mib: int, high_mib: int) -> Expectation:
 def does_not_grow_on(guest: str, load_mib: int) -> Expectation:
     def judged(trial: Trial) -> Verdict:
         stopped = [s.seconds for s in trial.recording.of(guest) if s.load_mib >= load_mib - 1]
-        noticed = stopped[0] + NOTICE_SEC if stopped else NAN
+        notice = trial.interval + NOTICE_SEC
+        noticed = stopped[0] + notice if stopped else NAN
         begin = trial.size_at(guest, noticed)
         _begin, end = trial.phase("hold")
         growth = max(trial.sizes(guest, noticed, end), default=NAN) - begin
-        expected = f"{guest} does not grow from {NOTICE_SEC:g} s after its load has stopped"
+        expected = f"{guest} does not grow from {notice:g} s after its load has stopped"
         return Verdict(growth <= CHANGE_MIB, expected, f"{growth:.1f} MiB beyond {begin:.0f}")
 
     return judged
@@ -261,8 +263,9 @@ def calm(guests: list) -> Expectation:
     """Judged by the sizes and not by what the program logs, so that it holds for any program."""
 
     def judged(trial: Trial) -> Verdict:
-        changes = {guest: _changes(trial.sizes(guest, SETTLE_SEC)) for guest in guests}
-        expected = f"idle {listed(guests)} left alone after {SETTLE_SEC:g} s"
+        settled = max(SETTLE_SEC, SETTLE_INTERVALS * trial.interval)
+        changes = {guest: _changes(trial.sizes(guest, settled)) for guest in guests}
+        expected = f"idle {listed(guests)} left alone after {settled:g} s"
         return Verdict(not any(changes.values()), expected, each(changes, "") + " changes of size")
 
     return judged
