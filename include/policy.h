@@ -33,12 +33,15 @@ enum policy_action {
 
 /* Why a domain is to have the size it is to have. */
 enum policy_reason {
-    POLICY_SETTLED,    /* it has what it should have */
-    POLICY_NEEDS,      /* less than its headroom is unused */
-    POLICY_STARVING,   /* less than R is unused */
-    POLICY_SPARE,      /* it has more than its headroom unused */
-    POLICY_DONATES,    /* others have less unused than it */
+    POLICY_SETTLED,  /* it has what it should have */
+    POLICY_NEEDS,    /* less than its headroom is unused */
+    POLICY_STARVING, /* less than R is unused */
+    POLICY_SPARE,    /* it has more than its headroom unused */
+    POLICY_DONATES,  /* others have less unused than it */
+    /* From here on: held, because nothing can be decided about it. */
     POLICY_NO_BALLOON, /* cannot be changed: counted at its full size */
+    POLICY_UNREAD,     /* could not be read now: counted at its last size */
+    POLICY_PAUSED,     /* does not run: it will want its memory back when it does */
     POLICY_NO_NEWS,    /* the guest has never reported, or is not asked to */
     POLICY_STALE,      /* the guest's last report is too old */
     POLICY_IMPOSSIBLE, /* the guest's report contradicts itself: dropped */
@@ -54,33 +57,38 @@ enum policy_bound {
     POLICY_BOUND_GRADUAL,   /* memory is given back in steps */
     POLICY_BOUND_IN_FLIGHT, /* the last request has not arrived yet */
     POLICY_BOUND_GRACE,     /* its size has not yet been seen at rest */
+    POLICY_BOUND_HOST,      /* the host does not say what it has */
 };
 
 /* What the policy remembers of one domain between cycles. Plain data; all zero for a new domain. */
 struct policy_memory {
-    /* The last report: its figures, and when it was first seen (monotonic). */
+    /* The last report. */
     bool has_report;
     bool confirmed; /* its last_update was seen to change, or agreed with the wall clock */
     uint64_t last_update_sec;
     uint64_t unused_kib;
     uint64_t available_kib;
-    uint64_t report_usec;
+    int64_t least_lag_usec; /* now - last_update of the youngest report, whatever the clocks are */
 
-    /* The size of the last look; what is in the balloon or the kernel while that is at rest. */
+    /* The last look, and what the guest does not see of its size. */
     bool has_actual;
-    bool has_unseen; /* the size was seen at rest, so unseen_kib is exact */
     uint64_t actual_kib;
-    int64_t unseen_kib; /* size minus what the guest says it sees */
+    uint64_t rss_kib;
+    bool has_unseen; /* the size was seen at rest, so that unseen_kib is exact */
+    int64_t unseen_kib;
+    bool counts_balloon; /* it sees its maximum always, and its balloon as used (autodeflate) */
 
     /* What the guest uses: now, and as a peak that fades; and how fast it grows. */
     uint64_t used_kib;
+    uint64_t used_usec; /* when that was learnt (monotonic) */
     uint64_t peak_kib;
-    uint64_t growth_kib_per_sec; /* between the last two reports */
+    uint64_t growth_kib_per_sec; /* between the last two times */
     uint64_t rate_kib_per_sec;   /* confirmed by two in a row; fades */
 
     /* The last request. */
     bool has_asked;
     uint64_t asked_kib;
+    uint64_t asked_usec;
     uint64_t moved_usec; /* when it was made, or the balloon last seen to move */
     bool has_shrunk;
     uint64_t shrunk_usec; /* when it was last asked to give */
@@ -99,6 +107,7 @@ struct policy_decision {
     uint64_t floor_kib;    /* the range its target was sought in */
     uint64_t ceiling_kib;
     uint64_t owed_kib;     /* what it has or may take at any moment, without its overhead */
+    uint64_t rss_kib;      /* what the emulator holds now */
     uint64_t overhead_kib; /* what the emulator takes beside that */
     bool in_play;          /* takes part in the sharing out of what is free */
 };
@@ -112,6 +121,9 @@ struct policy_decision {
  */
 void policy_decide(const struct policy_config *config, const struct snapshot *snapshot,
                    struct policy_memory *memory, struct policy_decision *decisions);
+
+/* True for a reason that means: nothing can be decided about this domain. */
+bool policy_is_held(enum policy_reason reason);
 
 /*
  * Remembers that a domain was really asked for DECISION's target at NOW_USEC. Not to be called

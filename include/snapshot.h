@@ -27,10 +27,11 @@ struct figure {
     uint64_t value;
 };
 
-/* One running domain. */
+/* One domain that runs, or is paused. */
 struct domain {
     uint8_t uuid[DOMAIN_UUID_BYTES]; /* who it is; with id: which of its starts */
     int id;
+    bool is_running;              /* false: paused */
     char name[DOMAIN_NAME_BYTES]; /* for people; cut when longer */
 
     /* What its configuration says; looked up when it appears, then kept. */

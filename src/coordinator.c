@@ -111,7 +111,7 @@ static void tell_trouble(const struct coordinator *coordinator, const struct dom
 static void tell_decision(const struct coordinator *coordinator, const struct domain *domain,
                           const struct policy_decision *decision, struct told *told)
 {
-    bool held = decision->reason >= POLICY_NO_BALLOON;
+    bool held = policy_is_held(decision->reason);
     bool news = held != told->about_hold || (held && decision->reason != told->reason);
     if (held && news)
         report_hold(coordinator->log, LOG_LEVEL_INFO, domain, decision);

@@ -15,8 +15,14 @@ enum {
     IN_FLIGHT_USEC = 5 * USEC_PER_SEC,
     /* A balloon is inexact by pages; less than this apart is arrived. */
     ARRIVED_KIB = KIB_PER_MIB,
-    /* How fast a past peak of use, and a past growth, fade: half is forgotten in this time. */
+    /* How fast a past peak of use, and a past growth, fade: half is forgotten by a report that
+     * comes so long after the last one, and in somewhat less time by more frequent ones. */
     FADE_USEC = 5 * USEC_PER_SEC,
+    /* Growth that nobody has seen coming is provided for this far ahead; a longer interval would
+     * need all of a host's memory for it. */
+    SURGE_HORIZON_USEC = 10 * USEC_PER_SEC,
+    /* The least lag of a guest's reports creeps up by this part, so that clocks may drift apart. */
+    LAG_CREEP_DIVISOR = 64,
     /* Reports older than this many periods are stale. */
     STALE_PERIODS = 3,
 
@@ -38,6 +44,11 @@ enum {
 /* No machine has 2^50 KiB; a larger figure is a lie, and differences of smaller ones fit an
  * int64_t. */
 static const uint64_t SIZE_LIMIT_KIB = UINT64_C(1) << 50;
+
+/* Seconds since the epoch beyond this are a lie; it keeps microseconds within an int64_t. */
+static const uint64_t EPOCH_LIMIT_SEC = UINT64_C(1) << 40;
+
+static const uint64_t NOW_LIMIT_USEC = UINT64_C(1) << 61;
 
 /* Longer than this apart is as good as never; it keeps products of times within 64 bits. */
 static const uint64_t ELAPSED_LIMIT_USEC = UINT64_C(86400) * USEC_PER_SEC;
@@ -79,6 +90,11 @@ static uint64_t multiply_divide(uint64_t value, uint64_t by, uint64_t divisor)
     return add_saturated(whole, rest / divisor);
 }
 
+static uint64_t apart(uint64_t a, uint64_t b)
+{
+    return a > b ? a - b : b - a;
+}
+
 static uint64_t elapsed_usec(uint64_t since_usec, uint64_t now_usec)
 {
     return min_u64(subtract_to_zero(now_usec, since_usec), ELAPSED_LIMIT_USEC);
@@ -106,7 +122,8 @@ static bool is_possible(const struct domain *domain)
     return domain->max_kib <= SIZE_LIMIT_KIB && domain->actual_kib.value != 0 &&
            domain->actual_kib.value <= domain->max_kib + ARRIVED_KIB &&
            domain->available_kib.value <= domain->max_kib &&
-           domain->unused_kib.value <= domain->available_kib.value;
+           domain->unused_kib.value <= domain->available_kib.value &&
+           domain->last_update_sec.value <= EPOCH_LIMIT_SEC;
 }
 
 static bool is_new_report(const struct policy_memory *memory, const struct domain *domain)
@@ -120,18 +137,43 @@ static bool is_new_report(const struct policy_memory *memory, const struct domai
 static bool agrees_with_wall_clock(const struct domain *domain, int64_t wall_sec)
 {
     uint64_t wall = wall_sec > 0 ? (uint64_t)wall_sec : 0;
-    uint64_t reported = domain->last_update_sec.value;
-    uint64_t apart = wall > reported ? wall - reported : reported - wall;
-    return apart <= (uint64_t)STALE_PERIODS * domain->period_sec + 1;
+    return apart(wall, domain->last_update_sec.value) <=
+           (uint64_t)STALE_PERIODS * domain->period_sec + 1;
+}
+
+/* How far the monotonic clock is ahead of the wall clock in which the report is dated: the same for
+ * all reports but for their ages. */
+static int64_t lag_usec(const struct policy_memory *memory, uint64_t now_usec)
+{
+    return (int64_t)min_u64(now_usec, NOW_LIMIT_USEC) -
+           (int64_t)memory->last_update_sec * USEC_PER_SEC;
+}
+
+/* The youngest report ever seen had no age to speak of: it is what the others are dated by. */
+static void learn_lag(struct policy_memory *memory, uint64_t now_usec, bool starts_anew)
+{
+    int64_t lag = lag_usec(memory, now_usec);
+    if (starts_anew || lag < memory->least_lag_usec)
+        memory->least_lag_usec = lag;
+    else
+        memory->least_lag_usec += (lag - memory->least_lag_usec) / LAG_CREEP_DIVISOR;
+}
+
+static bool is_fresh(const struct policy_memory *memory, const struct domain *domain,
+                     uint64_t now_usec)
+{
+    int64_t age_usec = lag_usec(memory, now_usec) - memory->least_lag_usec;
+    /* One second more, because reports are dated in whole seconds. */
+    int64_t limit_usec = ((int64_t)STALE_PERIODS * domain->period_sec + 1) * USEC_PER_SEC;
+    return memory->confirmed && age_usec <= limit_usec;
 }
 
 /*
- * The guest's use, from the two figures of one report. The balloon may have moved since, so that
- * its size now says nothing about them; what the guest does not see of its size (the kernel itself;
- * where the balloon counts as used, less) only changes with the balloon's mode and is learnt while
- * it is at rest.
+ * A guest's use, from the two figures of one report. The balloon may have moved since, so that its
+ * size now says nothing about them; what the guest does not see of its size, the kernel itself,
+ * stays the same and is learnt while the balloon is at rest.
  */
-static uint64_t reckon_used(const struct policy_memory *memory)
+static uint64_t used_of_report(const struct policy_memory *memory)
 {
     uint64_t seen = memory->available_kib - memory->unused_kib;
     if (memory->unseen_kib >= 0)
@@ -139,22 +181,27 @@ static uint64_t reckon_used(const struct policy_memory *memory)
     return subtract_to_zero(seen, (uint64_t)-memory->unseen_kib);
 }
 
-static void learn_unseen(struct policy_memory *memory, const struct domain *domain, bool first)
+/* The time until a request has arrived and a report of after that, dated in whole seconds, is
+ * there.
+ */
+static uint64_t echo_usec(const struct domain *domain)
 {
-    /* The report is of the time since the last look: at rest if the size was the same at both ends.
-     * Before it was ever seen so, the first report is the best guess: nobody had asked it to move.
-     */
-    bool at_rest = memory->has_actual && memory->actual_kib == domain->actual_kib.value;
-    if (!at_rest && !first)
-        return;
-    memory->unseen_kib = (int64_t)domain->actual_kib.value - (int64_t)domain->available_kib.value;
-    memory->has_unseen = at_rest;
+    return ((uint64_t)domain->period_sec + 1) * USEC_PER_SEC + BALLOON_LATENCY_USEC;
 }
 
-/* Fast up, slow down. A single jump is not a ramp: a rate is believed when two reports in a row
- * show it. */
-static void learn_use(struct policy_memory *memory, uint64_t used_kib, uint64_t dt_usec)
+/* Whether the report is of the size that the balloon has now. */
+static bool is_of_present_size(const struct policy_memory *memory, const struct domain *domain,
+                               bool at_rest, uint64_t now_usec)
 {
+    bool arrived =
+        memory->has_asked && apart(memory->asked_kib, domain->actual_kib.value) <= ARRIVED_KIB;
+    return at_rest || (arrived && elapsed_usec(memory->asked_usec, now_usec) >= echo_usec(domain));
+}
+
+/* Fast up, slow down. A single jump is not a ramp: a rate is believed when two in a row show it. */
+static void learn_use(struct policy_memory *memory, uint64_t used_kib, uint64_t now_usec)
+{
+    uint64_t dt_usec = elapsed_usec(memory->used_usec, now_usec);
     uint64_t growth = dt_usec == 0 ? 0
                                    : multiply_divide(subtract_to_zero(used_kib, memory->used_kib),
                                                      USEC_PER_SEC, dt_usec);
@@ -165,104 +212,147 @@ static void learn_use(struct policy_memory *memory, uint64_t used_kib, uint64_t 
     if (memory->peak_kib - used_kib < DEAD_BAND_KIB) /* its long tail is not worth waiting for */
         memory->peak_kib = used_kib;
     memory->used_kib = used_kib;
+    memory->used_usec = now_usec;
+}
+
+/* What was reckoned before the balloon was first seen at rest is no history. */
+static void start_use(struct policy_memory *memory, uint64_t used_kib, uint64_t now_usec)
+{
+    memory->used_kib = memory->peak_kib = used_kib;
+    memory->growth_kib_per_sec = memory->rate_kib_per_sec = 0;
+    memory->used_usec = now_usec;
+}
+
+static void learn_used(struct policy_memory *memory, const struct domain *domain, bool first,
+                       uint64_t now_usec)
+{
+    uint64_t actual = domain->actual_kib.value;
+    /* The report is of the time since the last look: at rest if the size was the same at both ends.
+     * A first report is taken for one too: nobody has asked the balloon to move yet. */
+    bool at_rest = memory->has_actual && memory->actual_kib == actual;
+    bool was_exact = memory->has_unseen;
+    if (at_rest || first) {
+        memory->unseen_kib = (int64_t)actual - (int64_t)memory->available_kib;
+        memory->has_unseen = at_rest;
+    }
+    if (at_rest && memory->unseen_kib < 0)
+        memory->counts_balloon = true;
+    /* A guest that counts its balloon as used does not tell the two apart while it moves. */
+    if (memory->counts_balloon && !is_of_present_size(memory, domain, at_rest, now_usec))
+        return;
+    uint64_t used_kib = memory->counts_balloon ? subtract_to_zero(actual, memory->unused_kib)
+                                               : used_of_report(memory);
+    if (first || memory->has_unseen != was_exact)
+        start_use(memory, used_kib, now_usec);
+    else
+        learn_use(memory, used_kib, now_usec);
 }
 
 static void learn_report(struct policy_memory *memory, const struct domain *domain,
                          const struct snapshot *snapshot)
 {
     bool first = !memory->has_report;
-    uint64_t dt_usec = first ? 0 : elapsed_usec(memory->report_usec, snapshot->now_usec);
+    bool clock_jumped_back = domain->last_update_sec.value < memory->last_update_sec;
+    bool starts_anew = !memory->confirmed || clock_jumped_back;
     memory->confirmed = !first || agrees_with_wall_clock(domain, snapshot->wall_sec);
     memory->has_report = true;
     memory->last_update_sec = domain->last_update_sec.value;
     memory->unused_kib = domain->unused_kib.value;
     memory->available_kib = domain->available_kib.value;
-    memory->report_usec = snapshot->now_usec;
-    bool was_exact = memory->has_unseen;
-    learn_unseen(memory, domain, first);
-    uint64_t used_kib = reckon_used(memory);
-    if (first || (memory->has_unseen && !was_exact)) /* what was reckoned before is no history */
-        memory->used_kib = memory->peak_kib = used_kib;
-    learn_use(memory, used_kib, dt_usec);
+    learn_lag(memory, snapshot->now_usec, starts_anew);
+    learn_used(memory, domain, first, snapshot->now_usec);
 }
 
+/* Notices whether the balloon moves as it was asked to, or as somebody else wants it. */
 static void learn_size(struct policy_memory *memory, const struct domain *domain, uint64_t now_usec)
 {
-    if (memory->has_actual && memory->actual_kib != domain->actual_kib.value)
-        memory->moved_usec = now_usec;
+    uint64_t actual = domain->actual_kib.value;
+    if (memory->has_actual && memory->has_asked) {
+        uint64_t before = apart(memory->actual_kib, memory->asked_kib);
+        uint64_t now = apart(actual, memory->asked_kib);
+        if (now < before)
+            memory->moved_usec = now_usec;
+        else if (now > add_saturated(before, ARRIVED_KIB) &&
+                 elapsed_usec(memory->asked_usec, now_usec) >= BALLOON_LATENCY_USEC)
+            memory->has_asked = false; /* there is a newer request, and it is not ours */
+    }
     memory->has_actual = true;
-    memory->actual_kib = domain->actual_kib.value;
-}
-
-static bool is_fresh(const struct policy_memory *memory, const struct domain *domain,
-                     uint64_t now_usec)
-{
-    uint64_t limit_usec = (uint64_t)STALE_PERIODS * domain->period_sec * USEC_PER_SEC;
-    return memory->confirmed && elapsed_usec(memory->report_usec, now_usec) <= limit_usec;
+    memory->actual_kib = actual;
 }
 
 /* Takes in what the domain shows. Returns POLICY_SETTLED if it can be decided on, else why not. */
 static enum policy_reason learn(struct policy_memory *memory, const struct domain *domain,
                                 const struct snapshot *snapshot)
 {
-    if (!domain->has_balloon || domain->max_kib == 0 || !domain->actual_kib.known)
+    if (domain->rss_kib.known)
+        memory->rss_kib = domain->rss_kib.value;
+    if (domain->max_kib != 0 && !domain->has_balloon)
         return POLICY_NO_BALLOON;
-    if (domain->period_sec == 0 || !has_full_report(domain)) {
-        learn_size(memory, domain, snapshot->now_usec);
-        return POLICY_NO_NEWS;
-    }
-    if (!is_possible(domain))
+    if (domain->max_kib == 0 || !domain->actual_kib.known)
+        return POLICY_UNREAD;
+    bool has_report = domain->period_sec != 0 && has_full_report(domain);
+    if (has_report && !is_possible(domain))
         return POLICY_IMPOSSIBLE;
-    if (is_new_report(memory, domain))
+    if (has_report && is_new_report(memory, domain))
         learn_report(memory, domain, snapshot);
     learn_size(memory, domain, snapshot->now_usec);
+    if (!domain->is_running)
+        return POLICY_PAUSED;
+    if (!has_report)
+        return POLICY_NO_NEWS;
     return is_fresh(memory, domain, snapshot->now_usec) ? POLICY_SETTLED : POLICY_STALE;
 }
 
 /* ---- what a guest should have ---- */
 
-static bool is_held(const struct policy_decision *decision)
+bool policy_is_held(enum policy_reason reason)
 {
-    return decision->reason >= POLICY_NO_BALLOON;
+    return reason >= POLICY_NO_BALLOON;
 }
 
+/* R, and what the guest can take before the next decision reaches it. */
 static uint64_t headroom_kib(const struct policy_config *config, const struct domain *domain,
                              const struct policy_memory *memory)
 {
-    uint64_t rate = max_u64(memory->rate_kib_per_sec, config->surge_kib_per_sec);
     uint64_t horizon_usec = add_saturated(
         config->interval_usec, (uint64_t)domain->period_sec * USEC_PER_SEC + BALLOON_LATENCY_USEC);
-    return add_saturated(config->headroom_kib, multiply_divide(rate, horizon_usec, USEC_PER_SEC));
+    /* Its use may be known only every other cycle. */
+    if (memory->counts_balloon && config->interval_usec < echo_usec(domain))
+        horizon_usec = add_saturated(horizon_usec, config->interval_usec);
+    uint64_t surge = multiply_divide(config->surge_kib_per_sec,
+                                     min_u64(horizon_usec, SURGE_HORIZON_USEC), USEC_PER_SEC);
+    uint64_t growth = multiply_divide(memory->rate_kib_per_sec, horizon_usec, USEC_PER_SEC);
+    return add_saturated(config->headroom_kib, max_u64(surge, growth));
 }
 
-static uint64_t size_now_kib(const struct domain *domain)
+/* A domain that could not be read has the size that it had when it last could. */
+static uint64_t size_now_kib(const struct domain *domain, const struct policy_memory *memory)
 {
-    if (!domain->actual_kib.known)
-        return domain->max_kib;
-    return domain->max_kib == 0 ? domain->actual_kib.value
-                                : min_u64(domain->actual_kib.value, domain->max_kib);
+    uint64_t max = domain->max_kib != 0 ? domain->max_kib : UINT64_MAX;
+    if (domain->actual_kib.known)
+        return min_u64(domain->actual_kib.value, max);
+    return memory->has_actual ? min_u64(memory->actual_kib, max) : domain->max_kib;
 }
 
 static bool is_in_flight(const struct policy_memory *memory, uint64_t size_kib, uint64_t now_usec)
 {
     if (!memory->has_asked)
         return false;
-    uint64_t apart =
-        memory->asked_kib > size_kib ? memory->asked_kib - size_kib : size_kib - memory->asked_kib;
-    return apart > ARRIVED_KIB && elapsed_usec(memory->moved_usec, now_usec) < IN_FLIGHT_USEC;
+    return apart(memory->asked_kib, size_kib) > ARRIVED_KIB &&
+           elapsed_usec(memory->moved_usec, now_usec) < IN_FLIGHT_USEC;
 }
 
 /* What the domain counts for on the host, whatever is decided about it. */
 static void reckon_debt(struct policy_decision *decision, const struct domain *domain,
                         const struct policy_memory *memory, uint64_t now_usec)
 {
-    uint64_t size = size_now_kib(domain);
+    uint64_t size = size_now_kib(domain, memory);
     bool in_flight = is_in_flight(memory, size, now_usec);
     decision->from_kib = in_flight ? memory->asked_kib : size;
     /* A guest may take at any time what it was once offered and has not taken yet. */
     decision->owed_kib = memory->has_asked ? max_u64(size, memory->asked_kib) : size;
-    decision->overhead_kib =
-        max_u64(OVERHEAD_LEAST_KIB, subtract_to_zero(domain->rss_kib.value, size));
+    decision->rss_kib = memory->rss_kib;
+    decision->overhead_kib = max_u64(OVERHEAD_LEAST_KIB, subtract_to_zero(memory->rss_kib, size));
     decision->target_kib = decision->from_kib;
     decision->floor_kib = decision->ceiling_kib = decision->from_kib;
 }
@@ -270,6 +360,17 @@ static void reckon_debt(struct policy_decision *decision, const struct domain *d
 static uint64_t dead_band_kib(uint64_t size_kib)
 {
     return max_u64(DEAD_BAND_KIB, size_kib / DEAD_BAND_DIVISOR);
+}
+
+/* Growth worth a call: the dead band, but never more than a quarter of what is beyond R, or a large
+ * guest would have used that up before it gets a call. */
+static uint64_t least_growth_kib(const struct policy_config *config,
+                                 const struct policy_decision *decision)
+{
+    if (decision->reason == POLICY_STARVING)
+        return ARRIVED_KIB;
+    uint64_t beyond = subtract_to_zero(decision->headroom_kib, config->headroom_kib);
+    return min_u64(dead_band_kib(decision->from_kib), max_u64(DEAD_BAND_KIB, beyond / 4));
 }
 
 /* Sets the range in which the domain's target is sought, and the reason it would move for. */
@@ -285,15 +386,16 @@ static void reckon_range(struct policy_decision *decision, const struct policy_c
     decision->used_kib = memory->used_kib;
     decision->unused_kib = subtract_to_zero(from, memory->used_kib);
     decision->headroom_kib = headroom;
-    bool starving = decision->unused_kib < config->headroom_kib;
-    if (wanted > from && (starving || wanted - from > dead_band_kib(from))) {
-        decision->reason = starving ? POLICY_STARVING : POLICY_NEEDS;
+    if (decision->unused_kib < config->headroom_kib)
+        decision->reason = POLICY_STARVING;
+    if (wanted > from && wanted - from > least_growth_kib(config, decision)) {
+        if (decision->reason != POLICY_STARVING)
+            decision->reason = POLICY_NEEDS;
         decision->ceiling_kib = wanted;
     } else if (from > kept && from - kept > 2 * dead_band_kib(from)) {
         decision->reason = POLICY_SPARE;
         decision->ceiling_kib = kept;
-    } else if (from >= domain->max_kib) {
-        decision->reason = starving ? POLICY_STARVING : POLICY_SETTLED;
+    } else if (domain->max_kib - from <= ARRIVED_KIB) {
         decision->bound = POLICY_BOUND_MAX;
     } else if (wanted > from) {
         decision->bound = POLICY_BOUND_DEAD_BAND;
@@ -340,16 +442,15 @@ static uint64_t highest_level(const struct policy_decision *decisions, size_t co
 
 /*
  * Pours BUDGET_KIB over all that are in play: sets their targets to the highest common level that
- * the budget affords, or to their floors where it affords none. Returns that level.
+ * the budget affords, or to their floors, at level 0, where it affords none. Returns that level.
  */
 static uint64_t pour(struct policy_decision *decisions, size_t count, uint64_t budget_kib)
 {
     uint64_t low = 0;
     uint64_t high = highest_level(decisions, count);
-    bool affordable = sum_at_level(decisions, count, low) <= budget_kib;
-    if (affordable && sum_at_level(decisions, count, high) <= budget_kib)
+    if (sum_at_level(decisions, count, high) <= budget_kib)
         low = high;
-    while (affordable && high - low > 1) {
+    while (high - low > 1) {
         uint64_t middle = low + (high - low) / 2;
         if (sum_at_level(decisions, count, middle) <= budget_kib)
             low = middle;
@@ -358,8 +459,7 @@ static uint64_t pour(struct policy_decision *decisions, size_t count, uint64_t b
     }
     for (size_t i = 0; i < count; i++)
         if (decisions[i].in_play)
-            decisions[i].target_kib =
-                affordable ? at_level(&decisions[i], low) : decisions[i].floor_kib;
+            decisions[i].target_kib = at_level(&decisions[i], low);
     return low;
 }
 
@@ -388,18 +488,19 @@ static void balance_below_headroom(const struct policy_config *config,
 /* ---- the host ---- */
 
 /* What all guests together may have, overheads included. */
-static uint64_t pool_kib(const struct policy_config *config, const struct snapshot *snapshot)
+static uint64_t pool_kib(const struct policy_config *config, const struct host *host,
+                         const struct policy_decision *decisions, size_t count)
 {
-    uint64_t pool = snapshot->host.available_kib;
-    for (size_t i = 0; i < snapshot->count; i++)
-        pool = add_saturated(pool, snapshot->domains[i].rss_kib.value);
+    uint64_t pool = host->available_kib;
+    for (size_t i = 0; i < count; i++)
+        pool = add_saturated(pool, decisions[i].rss_kib);
     return subtract_to_zero(pool, config->host_reserve_kib);
 }
 
 /* What may physically be taken from the host now, whatever the pool has to promise. */
 static uint64_t growable_kib(const struct policy_config *config, const struct host *host)
 {
-    return host->has_memory ? subtract_to_zero(host->available_kib, config->host_reserve_kib) : 0;
+    return subtract_to_zero(host->available_kib, config->host_reserve_kib);
 }
 
 /* What of the pool is left once everything promised, and every overhead, is taken off. */
@@ -491,9 +592,7 @@ static void choose_action(struct policy_decision *decision, const struct policy_
             decision->bound = POLICY_BOUND_MIN;
         limit_shrink(decision, config, memory, now_usec);
     } else {
-        bool needs = decision->reason == POLICY_NEEDS || decision->reason == POLICY_STARVING;
-        bool at_max = decision->bound == POLICY_BOUND_MAX;
-        hold(decision, needs && !at_max ? POLICY_BOUND_POOL : POLICY_UNBOUND);
+        hold(decision, decision->ceiling_kib > from ? POLICY_BOUND_POOL : POLICY_UNBOUND);
     }
 }
 
@@ -502,14 +601,15 @@ static void settle_growth(struct policy_decision *decision, const struct policy_
                           const struct domain *domain)
 {
     uint64_t gained = subtract_to_zero(decision->target_kib, decision->from_kib);
-    uint64_t least = decision->reason == POLICY_STARVING ? 0 : dead_band_kib(decision->from_kib);
+    uint64_t least = least_growth_kib(config, decision);
     if (decision->target_kib < decision->ceiling_kib)
         decision->bound = POLICY_BOUND_POOL;
     if (gained <= least || decision->target_kib < min_u64(config->min_kib, domain->max_kib))
         hold(decision, decision->bound);
 }
 
-static void decide_ends(const struct policy_config *config, const struct snapshot *snapshot,
+/* Takes everyone in, and sets the range of those that can be decided on. */
+static void look_at_all(const struct policy_config *config, const struct snapshot *snapshot,
                         struct policy_memory *memory, struct policy_decision *decisions)
 {
     for (size_t i = 0; i < snapshot->count; i++) {
@@ -518,12 +618,22 @@ static void decide_ends(const struct policy_config *config, const struct snapsho
         memset(decision, 0, sizeof(*decision));
         decision->reason = learn(&memory[i], domain, snapshot);
         reckon_debt(decision, domain, &memory[i], snapshot->now_usec);
-        decision->in_play = !is_held(decision);
-        if (decision->in_play)
-            reckon_range(decision, config, domain, &memory[i]);
+        if (policy_is_held(decision->reason))
+            continue;
+        reckon_range(decision, config, domain, &memory[i]);
+        /* What is taken from one could not be given back where the host does not say what it has.
+         */
+        decision->in_play = snapshot->host.has_memory;
+        if (!decision->in_play)
+            hold(decision, POLICY_BOUND_HOST);
     }
-    /* A host that does not say what it has cannot be short: nothing is pressed for it. */
-    uint64_t pool = snapshot->host.has_memory ? pool_kib(config, snapshot) : UINT64_MAX;
+}
+
+/* The targets of the end, when everything asked for has arrived. */
+static void decide_ends(const struct policy_config *config, const struct snapshot *snapshot,
+                        struct policy_decision *decisions)
+{
+    uint64_t pool = pool_kib(config, &snapshot->host, decisions, snapshot->count);
     uint64_t budget = shareable_kib(decisions, snapshot->count, pool);
     if (pour(decisions, snapshot->count, budget) < config->headroom_kib &&
         growable_kib(config, &snapshot->host) > 0)
@@ -542,7 +652,7 @@ static bool someone_starves(const struct policy_decision *decisions, size_t coun
 static void grant_growth(const struct policy_config *config, const struct snapshot *snapshot,
                          struct policy_decision *decisions)
 {
-    uint64_t pool = pool_kib(config, snapshot);
+    uint64_t pool = pool_kib(config, &snapshot->host, decisions, snapshot->count);
     uint64_t budget = min_u64(unpromised_kib(decisions, snapshot->count, pool),
                               growable_kib(config, &snapshot->host));
     for (size_t i = 0; i < snapshot->count; i++)
@@ -557,7 +667,8 @@ static void grant_growth(const struct policy_config *config, const struct snapsh
 void policy_decide(const struct policy_config *config, const struct snapshot *snapshot,
                    struct policy_memory *memory, struct policy_decision *decisions)
 {
-    decide_ends(config, snapshot, memory, decisions);
+    look_at_all(config, snapshot, memory, decisions);
+    decide_ends(config, snapshot, decisions);
     bool starves = someone_starves(decisions, snapshot->count);
     for (size_t i = 0; i < snapshot->count; i++)
         if (decisions[i].in_play)
@@ -571,7 +682,7 @@ void policy_asked(struct policy_memory *memory, const struct policy_decision *de
 {
     memory->has_asked = true;
     memory->asked_kib = decision->target_kib;
-    memory->moved_usec = now_usec;
+    memory->asked_usec = memory->moved_usec = now_usec;
     if (decision->action == POLICY_SHRINK) {
         memory->has_shrunk = true;
         memory->shrunk_usec = now_usec;

@@ -27,6 +27,10 @@ const char *report_reason_text(enum policy_reason reason)
         return "others need it more";
     case POLICY_NO_BALLOON:
         return "no balloon";
+    case POLICY_UNREAD:
+        return "it could not be read";
+    case POLICY_PAUSED:
+        return "paused";
     case POLICY_NO_NEWS:
         return "its statistics are off or have not come yet";
     case POLICY_STALE:
@@ -56,13 +60,10 @@ const char *report_bound_text(enum policy_bound bound)
         return "its balloon is still moving";
     case POLICY_BOUND_GRACE:
         return "not seen at rest yet";
+    case POLICY_BOUND_HOST:
+        return "the host does not say what it has";
     }
     return "?";
-}
-
-static bool is_known(const struct policy_decision *decision)
-{
-    return decision->reason < POLICY_NO_BALLOON;
 }
 
 /* "starving, 80.0 of 165.4 MiB unused; the host has no more" */
@@ -70,7 +71,7 @@ static const char *say_why(const struct policy_decision *decision, char words[WO
 {
     char figures[WORDS_BYTES / 2] = "";
     const char *bound = report_bound_text(decision->bound);
-    if (is_known(decision))
+    if (!policy_is_held(decision->reason))
         snprintf(figures, sizeof(figures), ", %.1f MiB unused, should be %.1f",
                  mib(decision->unused_kib), mib(decision->headroom_kib));
     snprintf(words, WORDS_BYTES, "%s%s%s%s", report_reason_text(decision->reason), figures,

@@ -54,6 +54,7 @@ static void fill_domain(const struct fake *fake, size_t i, struct domain *domain
         .uuid = {(uint8_t)(i + 1)},
         .id = guest->id,
         .is_known = true,
+        .is_running = true,
         .has_balloon = true,
         .max_kib = 2048 * MIB,
         .period_sec = 1,

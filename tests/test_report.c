@@ -89,7 +89,7 @@ START_TEST(has_words_for_every_reason_and_bound)
     for (int reason = POLICY_SETTLED; reason <= POLICY_IMPOSSIBLE; reason++)
         ck_assert_str_ne(report_reason_text((enum policy_reason)reason), "?");
     ck_assert_str_eq(report_bound_text(POLICY_UNBOUND), "");
-    for (int bound = POLICY_BOUND_MIN; bound <= POLICY_BOUND_GRACE; bound++)
+    for (int bound = POLICY_BOUND_MIN; bound <= POLICY_BOUND_HOST; bound++)
         ck_assert_str_ne(report_bound_text((enum policy_bound)bound), "?");
 }
 END_TEST
