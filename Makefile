@@ -28,16 +28,17 @@ BUILD ?= build
 OBJECTS = $(patsubst src/%.c,$(BUILD)/%.o,$(wildcard src/*.c))
 
 # What each test suite links beside its own file and tests/support.o: the walls, kept by the linker.
-TESTS = test_units test_options test_pace test_snapshot test_policy test_report test_coordinator \
+TESTS = test_units test_options test_pace test_snapshot test_meminfo test_policy test_report test_coordinator \
 	test_hypervisor
 test_units_LINKS = units
 test_options_LINKS = options units
 test_pace_LINKS = pace
+test_meminfo_LINKS = meminfo
 test_policy_LINKS = policy
 test_snapshot_LINKS = snapshot
 test_report_LINKS = report policy log
 test_coordinator_LINKS = coordinator policy pace report log snapshot
-test_hypervisor_LINKS = hypervisor snapshot
+test_hypervisor_LINKS = hypervisor meminfo snapshot
 test_hypervisor_LIBS = $(MC_LIBS)
 
 .PHONY: all check e2e sanitize valgrind analyze format check-format install uninstall clean help

@@ -21,7 +21,7 @@ struct hypervisor_operations {
     int (*connect)(void *self, char error[HYPERVISOR_ERROR_BYTES]);
 
     /*
-     * Reads the host and all running domains into NOW, ordered by UUID; not its times. BEFORE is
+     * Reads the host and all active domains into NOW, ordered by UUID; not its times. BEFORE is
      * the last snapshot: what a domain's configuration said is taken from there. Returns 0;
      * -ENOTCONN if the connection is lost, -ENOMEM; ERROR then says why, and NOW is not to be used.
      */

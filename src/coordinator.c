@@ -8,11 +8,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* How often a silent domain is looked up again. */
+static const uint64_t QUESTION_USEC = 10000000;
+/* A dry run's wish is another one if it differs by more than this. */
+static const uint64_t SAME_WISH_KIB = 8192;
+
 /* What was last said about a domain, so that it is said once. */
 struct told {
     bool about_hold;
     enum policy_reason reason;
-    uint64_t target_kib; /* of a dry run's last line; 0 for none */
+    uint64_t target_kib;      /* of a dry run's last line; 0 for none */
+    uint64_t questioned_usec; /* when it was last looked up again for its silence; 0 for never */
+    bool refused;             /* its last request failed */
 };
 
 /* One look at all domains with what belongs to each: arrays parallel to the snapshot's. */
@@ -31,10 +38,12 @@ struct coordinator {
     void *self;
 
     bool connected;
+    bool lost;           /* said to be, until it has been read again */
     uint64_t retry_usec; /* when to try again */
     uint64_t pause_usec; /* how long the present pause is */
     bool short_of_memory;
     bool said_idle;
+    bool said_host_is_silent;
 
     struct look looks[2]; /* the last one, and the one being taken */
     size_t current;       /* which is the last one */
@@ -95,6 +104,15 @@ static void tell_idle(struct coordinator *coordinator, const struct snapshot *no
     coordinator->said_idle = now->count == 0;
 }
 
+static void tell_silent_host(struct coordinator *coordinator, const struct host *host)
+{
+    if (!host->has_memory && !coordinator->said_host_is_silent)
+        log_say(coordinator->log, LOG_LEVEL_WARNING,
+                "%s does not say what memory the host has; guests keep their sizes",
+                coordinator->config.uri);
+    coordinator->said_host_is_silent = !host->has_memory;
+}
+
 static void tell_trouble(const struct coordinator *coordinator, const struct domain *before,
                          const struct domain *now)
 {
@@ -119,6 +137,8 @@ static void tell_decision(const struct coordinator *coordinator, const struct do
         log_say(coordinator->log, LOG_LEVEL_INFO, "%s: its statistics are back", domain->name);
     else if (decision->action == POLICY_HOLD)
         report_hold(coordinator->log, LOG_LEVEL_DEBUG, domain, decision);
+    if (decision->action == POLICY_HOLD)
+        told->target_kib = 0;
     told->about_hold = held;
     told->reason = decision->reason;
 }
@@ -127,6 +147,7 @@ static void tell_look(struct coordinator *coordinator, const struct look *before
 {
     tell_departures(coordinator, &before->snapshot, &now->snapshot);
     tell_idle(coordinator, &now->snapshot);
+    tell_silent_host(coordinator, &now->snapshot.host);
     report_host(coordinator->log, &now->snapshot);
     for (size_t i = 0; i < now->snapshot.count; i++) {
         const struct domain *domain = &now->snapshot.domains[i];
@@ -141,13 +162,31 @@ static void tell_look(struct coordinator *coordinator, const struct look *before
 
 /* ---- connection ---- */
 
+static void pause_connecting(struct coordinator *coordinator, uint64_t now_usec, const char *error)
+{
+    coordinator->pause_usec = pace_retry_usec(coordinator->pause_usec);
+    coordinator->retry_usec = now_usec + coordinator->pause_usec;
+    log_say(coordinator->log, LOG_LEVEL_DEBUG, "%s: %s; next try in %.0f s",
+            coordinator->config.uri, error, (double)coordinator->pause_usec / 1000000);
+}
+
 static void lose_connection(struct coordinator *coordinator, uint64_t now_usec, const char *error)
 {
-    log_say(coordinator->log, LOG_LEVEL_ERROR, "connection to %s lost: %s; trying again",
-            coordinator->config.uri, error);
+    if (!coordinator->lost)
+        log_say(coordinator->log, LOG_LEVEL_ERROR, "connection to %s lost: %s; trying again",
+                coordinator->config.uri, error);
+    coordinator->lost = true;
     coordinator->connected = false;
-    coordinator->pause_usec = pace_retry_usec(0);
-    coordinator->retry_usec = now_usec + coordinator->pause_usec;
+    pause_connecting(coordinator, now_usec, error);
+}
+
+/* Only what can be read again is there again. */
+static void regain_connection(struct coordinator *coordinator)
+{
+    if (coordinator->lost)
+        log_say(coordinator->log, LOG_LEVEL_INFO, "connected to %s again", coordinator->config.uri);
+    coordinator->lost = false;
+    coordinator->pause_usec = 0;
 }
 
 static int connect_again(struct coordinator *coordinator, uint64_t now_usec)
@@ -155,15 +194,10 @@ static int connect_again(struct coordinator *coordinator, uint64_t now_usec)
     char error[HYPERVISOR_ERROR_BYTES];
     if (now_usec < coordinator->retry_usec)
         return -ENOTCONN;
-    if (coordinator_connect(coordinator, error) == 0) {
-        log_say(coordinator->log, LOG_LEVEL_INFO, "connected to %s again", coordinator->config.uri);
-        return 0;
-    }
-    coordinator->pause_usec = pace_retry_usec(coordinator->pause_usec);
-    coordinator->retry_usec = now_usec + coordinator->pause_usec;
-    log_say(coordinator->log, LOG_LEVEL_DEBUG, "%s: %s; next try in %.0f s",
-            coordinator->config.uri, error, (double)coordinator->pause_usec / 1000000);
-    return -ENOTCONN;
+    int result = coordinator_connect(coordinator, error);
+    if (result != 0)
+        pause_connecting(coordinator, now_usec, error);
+    return result;
 }
 
 int coordinator_connect(struct coordinator *coordinator, char error[HYPERVISOR_ERROR_BYTES])
@@ -215,6 +249,7 @@ static int read_look(struct coordinator *coordinator, const struct look *before,
     if (result != 0)
         return result;
     coordinator->short_of_memory = false;
+    regain_connection(coordinator);
     now->snapshot.now_usec = time.now_usec;
     now->snapshot.wall_sec = time.wall_sec;
     carry_over(before, now);
@@ -223,13 +258,21 @@ static int read_look(struct coordinator *coordinator, const struct look *before,
 
 /* ---- decide ---- */
 
-/* A guest that does not report may have had its statistics switched off: it is looked up again. */
+/* What is known of a domain that is silent, or says what cannot be, may have changed: it is looked
+ * up again. */
 static void question_silence(struct look *look)
 {
     for (size_t i = 0; i < look->snapshot.count; i++) {
         enum policy_reason reason = look->decisions[i].reason;
-        if (reason == POLICY_NO_NEWS || reason == POLICY_STALE)
-            look->snapshot.domains[i].is_known = false;
+        struct told *told = &look->told[i];
+        uint64_t now_usec = look->snapshot.now_usec;
+        bool is_silent =
+            reason == POLICY_NO_NEWS || reason == POLICY_STALE || reason == POLICY_IMPOSSIBLE;
+        if (!is_silent ||
+            (told->questioned_usec != 0 && now_usec - told->questioned_usec < QUESTION_USEC))
+            continue;
+        told->questioned_usec = now_usec;
+        look->snapshot.domains[i].is_known = false;
     }
 }
 
@@ -261,10 +304,23 @@ static bool is_stopping(const struct coordinator *coordinator)
 /* A dry run asks nobody, so that every cycle finds the same to do: it is said when it changes. */
 static void pretend(const struct coordinator *coordinator, struct look *look, size_t i)
 {
-    if (look->told[i].target_kib == look->decisions[i].target_kib)
+    uint64_t target = look->decisions[i].target_kib;
+    uint64_t said = look->told[i].target_kib;
+    if (said != 0 && (target > said ? target - said : said - target) <= SAME_WISH_KIB)
         return;
-    look->told[i].target_kib = look->decisions[i].target_kib;
+    look->told[i].target_kib = target;
     report_action(coordinator->log, &look->snapshot.domains[i], &look->decisions[i], true);
+}
+
+/* A refusal is said once; the domain may have changed, so it is looked up again. */
+static void note_refusal(const struct coordinator *coordinator, struct look *look, size_t i,
+                         const char *error)
+{
+    if (!look->told[i].refused)
+        log_say(coordinator->log, LOG_LEVEL_WARNING, "%s: %s", look->snapshot.domains[i].name,
+                error);
+    look->told[i].refused = true;
+    look->snapshot.domains[i].is_known = false;
 }
 
 static void request(const struct coordinator *coordinator, struct look *look, size_t i)
@@ -275,9 +331,10 @@ static void request(const struct coordinator *coordinator, struct look *look, si
     int result =
         coordinator->operations->set_memory(coordinator->self, i, decision->target_kib, error);
     if (result != 0) {
-        log_say(coordinator->log, LOG_LEVEL_WARNING, "%s: %s", domain->name, error);
+        note_refusal(coordinator, look, i, error);
         return;
     }
+    look->told[i].refused = false;
     policy_asked(&look->memory[i], decision, look->snapshot.now_usec);
     report_action(coordinator->log, domain, decision, false);
 }

@@ -2,10 +2,13 @@
  * its emulator says is passed on as it is, for the policy to judge. */
 #include "hypervisor.h"
 
+#include "meminfo.h"
+
 #include <errno.h>
 #include <libvirt/libvirt.h>
 #include <libvirt/virterror.h>
 #include <libxml/parser.h>
+#include <libxml/uri.h>
 #include <libxml/xpath.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +20,7 @@ struct hypervisor {
     const char *uri;
     unsigned int period_sec; /* how often guests are to report; 0: touch nothing */
     virConnectPtr connection;
+    bool is_local;         /* the host's own files can be read */
     uint64_t total_kib;    /* the host's memory; as of the connection */
     int memory_parameters; /* how many virNodeGetMemoryStats() gives; 0: not supported */
     virDomainPtr *domains; /* of the last snapshot, in its order */
@@ -84,6 +88,15 @@ static void learn_host(struct hypervisor *hypervisor)
         hypervisor->memory_parameters = 0;
 }
 
+/* A URI without a server is of this host. */
+static bool is_local_uri(const char *uri)
+{
+    xmlURIPtr parsed = xmlParseURI(uri);
+    bool is_local = parsed != NULL && parsed->server == NULL;
+    xmlFreeURI(parsed);
+    return is_local;
+}
+
 static int libvirt_connect(void *self, char error[HYPERVISOR_ERROR_BYTES])
 {
     struct hypervisor *hypervisor = self;
@@ -94,6 +107,7 @@ static int libvirt_connect(void *self, char error[HYPERVISOR_ERROR_BYTES])
         return -ENOTCONN;
     }
     learn_host(hypervisor);
+    hypervisor->is_local = is_local_uri(hypervisor->uri);
     return 0;
 }
 
@@ -120,6 +134,11 @@ static bool read_host_memory(struct hypervisor *hypervisor, struct host *host)
                           node_figure(figures, count, VIR_NODE_MEMORY_STATS_BUFFERS) +
                           node_figure(figures, count, VIR_NODE_MEMORY_STATS_CACHED);
     free(figures);
+    /* Cached includes what is nobody's to give back, as tmpfs and guests' shared memory. */
+    uint64_t available_kib;
+    if (hypervisor->is_local && meminfo_available_kib("/proc/meminfo", &available_kib) == 0 &&
+        available_kib < host->available_kib)
+        host->available_kib = available_kib;
     return known;
 }
 
@@ -149,16 +168,14 @@ static double xpath_number(xmlXPathContextPtr context, const char *expression)
     return number > 0 ? number : 0; /* not there is NaN */
 }
 
-/* The balloon does not know of virtio-mem, but the domain's memory includes it. libvirt writes KiB.
- */
+/* libvirt writes KiB. The balloon's figures know nothing of virtio-mem, the domain's memory
+ * includes it: such a domain is left alone. */
 static void read_configuration(xmlXPathContextPtr context, struct domain *domain)
 {
-    double memory = xpath_number(context, "string(/domain/memory)");
-    double beside =
-        xpath_number(context, "sum(/domain/devices/memory[@model='virtio-mem']/target/size)");
-    domain->max_kib = memory > beside ? (uint64_t)(memory - beside) : 0;
+    domain->max_kib = (uint64_t)xpath_number(context, "string(/domain/memory)");
     domain->has_balloon =
-        xpath_number(context, "count(/domain/devices/memballoon[@model!='none'])") > 0;
+        xpath_number(context, "count(/domain/devices/memballoon[@model!='none'])") > 0 &&
+        xpath_number(context, "count(/domain/devices/memory[@model='virtio-mem'])") <= 0;
     domain->period_sec =
         (unsigned int)xpath_number(context, "string(/domain/devices/memballoon/stats/@period)");
 }
@@ -177,7 +194,8 @@ static bool parse_configuration(const char *xml, struct domain *domain)
     return context != NULL;
 }
 
-/* Statistics are off until someone asks for them; who asked for more frequent ones keeps them. */
+/* Statistics are off until someone asks for them; who asked for more frequent ones keeps them.
+ * Where it fails the domain is looked up again, so that it is tried again. */
 static void switch_reports_on(unsigned int period_sec, virDomainPtr handle, struct domain *domain)
 {
     if (period_sec == 0 || !domain->has_balloon)
@@ -188,6 +206,7 @@ static void switch_reports_on(unsigned int period_sec, virDomainPtr handle, stru
         domain->period_sec = period_sec;
     else
         note_trouble(domain, "cannot switch its statistics on");
+    domain->is_known = domain->period_sec != 0 && domain->period_sec <= period_sec;
 }
 
 static void look_up(unsigned int period_sec, virDomainPtr handle, struct domain *domain)
@@ -254,6 +273,15 @@ static int read_statistics(virDomainPtr handle, struct domain *domain)
     return count < 0 ? -EIO : 0;
 }
 
+/* The driver has no figure for it, so it is asked only where it matters: of who is new, who is
+ * paused, and who does not report. */
+static void read_state(virDomainPtr handle, struct domain *domain)
+{
+    int state = VIR_DOMAIN_RUNNING;
+    virDomainGetState(handle, &state, NULL, 0);
+    domain->is_running = state == VIR_DOMAIN_RUNNING || state == VIR_DOMAIN_BLOCKED;
+}
+
 static void identify(virDomainPtr handle, const struct snapshot *before, struct domain *domain)
 {
     *domain = (struct domain){0};
@@ -264,6 +292,7 @@ static void identify(virDomainPtr handle, const struct snapshot *before, struct 
     if (known == before->count)
         return;
     domain->is_known = before->domains[known].is_known;
+    domain->is_running = before->domains[known].is_running;
     domain->has_balloon = before->domains[known].has_balloon;
     domain->max_kib = before->domains[known].max_kib;
     domain->period_sec = before->domains[known].period_sec;
@@ -281,6 +310,8 @@ static bool read_domain(const struct hypervisor *hypervisor, virDomainPtr handle
                         const struct snapshot *before, struct domain *domain)
 {
     identify(handle, before, domain);
+    if (!domain->is_known || !domain->is_running)
+        read_state(handle, domain);
     if (!domain->is_known)
         look_up(hypervisor->period_sec, handle, domain);
     if (read_statistics(handle, domain) == 0) {
@@ -308,8 +339,7 @@ static int list_domains(struct hypervisor *hypervisor)
 {
     forget_domains(hypervisor);
     int count = virConnectListAllDomains(hypervisor->connection, &hypervisor->domains,
-                                         VIR_CONNECT_LIST_DOMAINS_ACTIVE |
-                                             VIR_CONNECT_LIST_DOMAINS_RUNNING);
+                                         VIR_CONNECT_LIST_DOMAINS_ACTIVE);
     if (count < 0)
         return -ENOTCONN;
     hypervisor->count = (size_t)count;

@@ -42,7 +42,6 @@ static int catch_signals(void)
     sigaddset(&signals, SIGTERM);
     if (sigprocmask(SIG_BLOCK, &signals, NULL) != 0)
         return -1;
-    signal(SIGPIPE, SIG_IGN);
     return signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
@@ -115,10 +114,30 @@ static void say_start(const struct log *log, const struct options *options, cons
             options->dry_run ? "; dry run, nothing is touched" : "");
 }
 
-static int run(const struct options *options, const struct log *log, struct hypervisor *hypervisor,
-               int signals)
+/* Connects first: until that is done, signals end the program as they end any. */
+static int connect_and_run(struct coordinator *coordinator, const struct options *options,
+                           const struct log *log, const char *uri, int *signals)
 {
     char error[HYPERVISOR_ERROR_BYTES];
+    if (coordinator_connect(coordinator, error) != 0) {
+        log_say(log, LOG_LEVEL_ERROR, "cannot connect to '%s': %s", uri, error);
+        return EXIT_FAILURE;
+    }
+    *signals = catch_signals();
+    if (*signals < 0) {
+        log_say(log, LOG_LEVEL_ERROR, "cannot catch signals: %s", strerror(errno));
+        return EXIT_FAILURE;
+    }
+    say_start(log, options, uri);
+    int status = options->once ? run_once(coordinator, options, *signals)
+                               : run_until_stopped(coordinator, options, *signals);
+    close(*signals);
+    return status;
+}
+
+static int run(const struct options *options, const struct log *log, struct hypervisor *hypervisor)
+{
+    int signals = -1;
     struct coordinator_config config = {
         .policy = options->policy,
         .dry_run = options->dry_run,
@@ -129,15 +148,10 @@ static int run(const struct options *options, const struct log *log, struct hype
     struct coordinator *coordinator =
         coordinator_new(&config, log, &hypervisor_libvirt, hypervisor);
     int status = EXIT_FAILURE;
-    if (coordinator == NULL) {
+    if (coordinator == NULL)
         log_say(log, LOG_LEVEL_ERROR, "out of memory");
-    } else if (coordinator_connect(coordinator, error) != 0) {
-        log_say(log, LOG_LEVEL_ERROR, "cannot connect to '%s': %s", config.uri, error);
-    } else {
-        say_start(log, options, config.uri);
-        status = options->once ? run_once(coordinator, options, signals)
-                               : run_until_stopped(coordinator, options, signals);
-    }
+    else
+        status = connect_and_run(coordinator, options, log, config.uri, &signals);
     coordinator_free(coordinator);
     return status;
 }
@@ -152,11 +166,7 @@ static enum log_level wanted_level(const struct options *options)
 static int start(const struct options *options)
 {
     struct log log = {.stream = stderr, .level = wanted_level(options)};
-    int signals = catch_signals();
-    if (signals < 0) {
-        log_say(&log, LOG_LEVEL_ERROR, "cannot catch signals: %s", strerror(errno));
-        return EXIT_FAILURE;
-    }
+    signal(SIGPIPE, SIG_IGN);
     unsigned int period_sec =
         options->dry_run ? 0 : policy_report_period_sec(options->policy.interval_usec);
     struct hypervisor *hypervisor = hypervisor_open(options->uri, period_sec);
@@ -164,9 +174,8 @@ static int start(const struct options *options)
     if (hypervisor == NULL)
         log_say(&log, LOG_LEVEL_ERROR, "cannot start libvirt's client library");
     else
-        status = run(options, &log, hypervisor, signals);
+        status = run(options, &log, hypervisor);
     hypervisor_close(hypervisor);
-    close(signals);
     return status;
 }
 

@@ -103,13 +103,22 @@ static const char *find_negative_number(char *const argv[])
     return NULL;
 }
 
+static bool is_flag(int key)
+{
+    for (const struct option *option = long_options; option->name != NULL; option++)
+        if (option->val == key)
+            return option->has_arg == no_argument;
+    return false;
+}
+
 /* What getopt_long() could not read. A long option is argv[optind - 1], a short one may be inside
  * it. */
 static int explain_bad_option(char *const argv[], bool argument_missing, char *error)
 {
     const char *word = argv[optind - 1];
     const char *number = find_negative_number(argv);
-    bool is_long = optopt == 0 || strncmp(word, "--", 2) == 0;
+    /* Within a cluster of short ones, word is the one before it. */
+    bool is_long = optopt == 0 || (is_flag(optopt) && strchr(word, '=') != NULL);
     if (argument_missing)
         snprintf(error, OPTIONS_ERROR_BYTES, "option '%s' needs an argument", word);
     else if (is_long && optopt != 0)
@@ -151,7 +160,10 @@ static int parse_option(struct options *options, int key, char *const argv[], ch
     switch (key) {
     case 'c':
         options->uri = optarg;
-        return 0;
+        if (*optarg != '\0')
+            return 0;
+        snprintf(error, OPTIONS_ERROR_BYTES, "--connect '': expected a libvirt URI");
+        return -EINVAL;
     case 'n':
         options->dry_run = true;
         return 0;

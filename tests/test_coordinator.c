@@ -14,6 +14,7 @@ static const uint64_t UNSEEN_KIB = 69 * MIB;
 struct guest {
     bool running;
     bool silent; /* does not report */
+    bool slow;   /* its balloon does not move */
     int id;
     uint64_t actual_kib;
     uint64_t used_kib;
@@ -30,7 +31,9 @@ struct fake {
     int read_result;
     size_t refused; /* index of the guest that set_memory fails for; GUESTS: none */
     unsigned int stop_after;
+    bool silent_host; /* does not say what it has */
 
+    unsigned int look_ups; /* domains that were known and are to be looked up again */
     unsigned int connects;
     unsigned int reads;
     size_t listed[GUESTS]; /* guest of each domain of the last snapshot */
@@ -75,14 +78,15 @@ static int fake_read(void *self, const struct snapshot *before, struct snapshot 
                      char error[HYPERVISOR_ERROR_BYTES])
 {
     struct fake *fake = self;
-    (void)before;
     fake->reads++;
+    for (size_t i = 0; i < before->count; i++)
+        fake->look_ups += !before->domains[i].is_known;
     if (fake->read_result != 0) {
         strcpy(error, "all is lost");
         return fake->read_result;
     }
     ck_assert_int_eq(snapshot_reserve(now, GUESTS), 0);
-    now->host = (struct host){true, 16 * GIB, fake->available_kib};
+    now->host = (struct host){!fake->silent_host, 16 * GIB, fake->available_kib};
     for (size_t i = 0; i < GUESTS; i++) {
         if (!fake->guests[i].running)
             continue;
@@ -104,7 +108,8 @@ static int fake_set_memory(void *self, size_t index, uint64_t target_kib,
         strcpy(error, "refused");
         return -EIO;
     }
-    fake->guests[guest].actual_kib = target_kib;
+    if (!fake->guests[guest].slow)
+        fake->guests[guest].actual_kib = target_kib;
     return 0;
 }
 
@@ -247,6 +252,30 @@ START_TEST(a_refusal_is_said_and_changes_nothing_for_others)
 }
 END_TEST
 
+START_TEST(what_was_asked_for_is_not_asked_for_again)
+{
+    struct bench *bench = open_bench(false);
+    run_cycles(bench, 2);
+    bench->fake.guests[0].used_kib = 480 * MIB;
+    bench->fake.guests[0].slow = true;
+    run_cycles(bench, 4);
+    ck_assert_uint_eq(bench->fake.calls, 1);
+    close_bench(bench);
+}
+END_TEST
+
+START_TEST(a_lasting_refusal_is_said_once)
+{
+    struct bench *bench = open_bench(false);
+    run_cycles(bench, 2);
+    bench->fake.guests[0].used_kib = 480 * MIB;
+    bench->fake.refused = 0;
+    run_cycles(bench, 10);
+    ck_assert_uint_eq(times_said(bench, "vm1: refused"), 1);
+    close_bench(bench);
+}
+END_TEST
+
 START_TEST(stops_between_two_requests)
 {
     struct bench *bench = open_bench(false);
@@ -269,6 +298,24 @@ START_TEST(a_dry_run_touches_nothing_and_says_each_wish_once)
     ck_assert_uint_eq(bench->fake.calls, 0);
     ck_assert_uint_eq(times_said(bench, "vm1: would go 512.0 -> 644.4 MiB"), 1);
     ck_assert_uint_eq(times_said(bench, " -> "), 1);
+    close_bench(bench);
+}
+END_TEST
+
+START_TEST(a_dry_run_says_a_wish_again_when_it_comes_again)
+{
+    struct bench *bench = open_bench(true);
+    run_cycles(bench, 2);
+    for (unsigned int i = 0; i < 20; i++) { /* the same wish, but for some pages */
+        bench->fake.guests[0].used_kib = 480 * MIB + i % 3 * 4;
+        run_cycles(bench, 1);
+    }
+    ck_assert_uint_eq(times_said(bench, "vm1: would go"), 1);
+    bench->fake.guests[0].used_kib = 340 * MIB;
+    run_cycles(bench, 20);
+    bench->fake.guests[0].used_kib = 480 * MIB;
+    run_cycles(bench, 2);
+    ck_assert_uint_eq(times_said(bench, "vm1: would go"), 2);
     close_bench(bench);
 }
 END_TEST
@@ -401,6 +448,45 @@ START_TEST(connects_again_with_growing_pauses)
 }
 END_TEST
 
+/* As where the socket's owner is there, and the driver behind it is not. */
+START_TEST(what_connects_and_cannot_be_read_is_lost_once)
+{
+    struct bench *bench = open_bench(false);
+    run_cycles(bench, 3);
+    bench->fake.read_result = -ENOTCONN;
+    run_cycles(bench, 60);
+    ck_assert_uint_eq(times_said(bench, "lost: "), 1);
+    ck_assert_uint_eq(times_said(bench, "again\n"), 1); /* "trying again" */
+    ck_assert_uint_le(bench->fake.connects, 8);
+    bench->fake.read_result = 0;
+    run_cycles(bench, 40);
+    ck_assert_uint_eq(times_said(bench, "connected to fake:/// again"), 1);
+    close_bench(bench);
+}
+END_TEST
+
+START_TEST(a_silent_host_is_named_once)
+{
+    struct bench *bench = open_bench(false);
+    bench->fake.silent_host = true;
+    bench->fake.guests[0].actual_kib = 1024 * MIB;
+    run_cycles(bench, 10);
+    ck_assert_uint_eq(times_said(bench, "fake:/// does not say what memory the host has"), 1);
+    ck_assert_uint_eq(bench->fake.calls, 0);
+    close_bench(bench);
+}
+END_TEST
+
+START_TEST(a_silent_guest_is_looked_up_again_now_and_then)
+{
+    struct bench *bench = open_bench(false);
+    bench->fake.guests[1].silent = true;
+    run_cycles(bench, 35);
+    ck_assert_uint_eq(bench->fake.look_ups, 4); /* every 10 s */
+    close_bench(bench);
+}
+END_TEST
+
 START_TEST(a_lost_connection_forgets_nothing)
 {
     struct bench *bench = open_bench(false);
@@ -436,8 +522,11 @@ Suite *make_suite(void)
     tcase_add_test(acting, asks_donors_first_then_who_starves);
     tcase_add_test(acting, says_each_action_once);
     tcase_add_test(acting, a_refusal_is_said_and_changes_nothing_for_others);
+    tcase_add_test(acting, what_was_asked_for_is_not_asked_for_again);
+    tcase_add_test(acting, a_lasting_refusal_is_said_once);
     tcase_add_test(acting, stops_between_two_requests);
     tcase_add_test(acting, a_dry_run_touches_nothing_and_says_each_wish_once);
+    tcase_add_test(acting, a_dry_run_says_a_wish_again_when_it_comes_again);
     tcase_add_test(acting, a_look_remembers_but_does_nothing);
     suite_add_tcase(suite, acting);
 
@@ -451,6 +540,9 @@ Suite *make_suite(void)
 
     TCase *connection = tcase_create("connection");
     tcase_add_test(connection, connects_again_with_growing_pauses);
+    tcase_add_test(connection, what_connects_and_cannot_be_read_is_lost_once);
+    tcase_add_test(connection, a_silent_host_is_named_once);
+    tcase_add_test(connection, a_silent_guest_is_looked_up_again_now_and_then);
     tcase_add_test(connection, a_lost_connection_forgets_nothing);
     tcase_add_test(connection, out_of_memory_is_said_once_and_survived);
     suite_add_tcase(suite, connection);

@@ -3,6 +3,7 @@
 #include "support.h"
 
 #include <errno.h>
+#include <libvirt/libvirt.h>
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,22 +14,31 @@ enum { DOMAINS = 5 };
 
 static const struct hypervisor_operations *const operations = &hypervisor_libvirt;
 
-/* A host of DOMAINS running domains, listed backwards; vm3 has no balloon, vm2 reports every 7 s.
- */
+/* A host of DOMAINS domains, listed backwards: vm2 reports every 7 s, vm3 has no balloon, vm4 is
+ * paused, vm5 has memory that its balloon knows nothing of. */
 static void write_host(FILE *file)
 {
     fputs("<node>\n", file);
     for (int i = DOMAINS; i > 0; i--)
         fprintf(file,
-                "<domain type='test'>\n"
+                "<domain type='test' xmlns:test='http://libvirt.org/schemas/domain/test/1.0'>\n"
                 "  <name>vm%d</name>\n"
                 "  <uuid>00000000-0000-0000-0000-00000000000%d</uuid>\n"
+                "  <maxMemory slots='2' unit='GiB'>16</maxMemory>\n"
                 "  <memory unit='MiB'>%d</memory>\n"
                 "  <currentMemory unit='MiB'>512</currentMemory>\n"
+                "  <cpu><numa><cell id='0' cpus='0' memory='%d' unit='MiB'/></numa></cpu>\n"
                 "  <os><type>hvm</type></os>\n"
-                "  <devices><memballoon model='%s'>%s</memballoon></devices>\n"
+                "  <devices><memballoon model='%s'>%s</memballoon>%s</devices>\n"
+                "  <test:runstate>%d</test:runstate>\n"
                 "</domain>\n",
-                i, i, 1024 * i, i == 3 ? "none" : "virtio", i == 2 ? "<stats period='7'/>" : "");
+                i, i, 1024 * i, 1024 * i, i == 3 ? "none" : "virtio",
+                i == 2 ? "<stats period='7'/>" : "",
+                i == 5 ? "<memory model='virtio-mem'><target><size unit='MiB'>512</size>"
+                         "<node>0</node><block unit='MiB'>2</block>"
+                         "<requested unit='MiB'>256</requested></target></memory>"
+                       : "",
+                i == 4 ? VIR_DOMAIN_PAUSED : VIR_DOMAIN_RUNNING);
     fputs("</node>\n", file);
 }
 
@@ -94,6 +104,8 @@ START_TEST(reads_the_domains_in_order)
         ck_assert_uint_eq(domain->uuid[DOMAIN_UUID_BYTES - 1], i + 1);
         ck_assert(domain->is_known);
         ck_assert_uint_eq(domain->max_kib, 1024 * MIB * (i + 1));
+        ck_assert(domain->is_running == (i != 3));
+        ck_assert(domain->has_balloon == (i != 2 && i != 4));
         ck_assert_str_eq(domain->trouble, "");
     }
     const struct domain *domain = find(bench, "vm1");
@@ -115,6 +127,20 @@ START_TEST(a_domain_without_a_balloon_has_no_size_to_set)
     ck_assert(!domain->actual_kib.known && !domain->unused_kib.known);
     ck_assert_uint_eq(domain->max_kib, 3 * 1024 * MIB);
     ck_assert_uint_eq(domain->period_sec, 0);
+    close_bench(bench);
+}
+END_TEST
+
+START_TEST(notices_a_pause_of_who_is_asked_again)
+{
+    struct bench *bench = open_bench(1);
+    read_bench(bench);
+    bench->now.domains[3].is_running = true; /* as it was before it paused */
+    read_bench(bench);
+    ck_assert(bench->now.domains[3].is_running); /* nobody has asked */
+    bench->now.domains[3].is_known = false;
+    read_bench(bench);
+    ck_assert(!bench->now.domains[3].is_running);
     close_bench(bench);
 }
 END_TEST
@@ -255,6 +281,7 @@ Suite *make_suite(void)
     TCase *cases = tcase_create("test driver");
     tcase_add_test(cases, reads_the_domains_in_order);
     tcase_add_test(cases, a_domain_without_a_balloon_has_no_size_to_set);
+    tcase_add_test(cases, notices_a_pause_of_who_is_asked_again);
     tcase_add_test(cases, reads_the_host);
     tcase_add_test(cases, a_host_that_does_not_say_what_it_has_is_unknown);
     tcase_add_test(cases, switches_statistics_on_and_never_slower);

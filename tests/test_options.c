@@ -50,6 +50,9 @@ static const struct {
     {{"1", "--min"}, "'--min'", "needs an argument"},
     {{"1", "-c"}, "'-c'", "needs an argument"},
     {{"--once=3", "1"}, "'--once=3'", "no argument"},
+    {{"--dry-run", "-xv", "1"}, "'-x'", "--help"},
+    {{"--min=300", "-xv", "1"}, "'-x'", "--help"},
+    {{"-c", "", "1"}, "--connect ''", "URI"},
     {{"-q", "-v", "1"}, "--verbose", "--quiet"},
 };
 
