@@ -132,7 +132,8 @@ def choose_display():
 
 def prepare(arguments: argparse.Namespace) -> None:
     if arguments.program is None:
-        run("make")
+        print("building memory_coordinator", flush=True)
+        run("make", "-s")
     arguments.output.mkdir(parents=True, exist_ok=True)
 
 
