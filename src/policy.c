@@ -45,9 +45,9 @@ enum {
  * int64_t. */
 static const uint64_t SIZE_LIMIT_KIB = UINT64_C(1) << 50;
 
-/* Seconds since the epoch beyond this are a lie; it keeps microseconds within an int64_t. */
+/* Seconds since the epoch beyond the first are a lie, a machine is not up for the second; both keep
+ * differences of microseconds within an int64_t. */
 static const uint64_t EPOCH_LIMIT_SEC = UINT64_C(1) << 40;
-
 static const uint64_t NOW_LIMIT_USEC = UINT64_C(1) << 61;
 
 /* Longer than this apart is as good as never; it keeps products of times within 64 bits. */
@@ -395,7 +395,7 @@ static void reckon_range(struct policy_decision *decision, const struct policy_c
     } else if (from > kept && from - kept > 2 * dead_band_kib(from)) {
         decision->reason = POLICY_SPARE;
         decision->ceiling_kib = kept;
-    } else if (domain->max_kib - from <= ARRIVED_KIB) {
+    } else if (subtract_to_zero(domain->max_kib, from) <= ARRIVED_KIB) {
         decision->bound = POLICY_BOUND_MAX;
     } else if (wanted > from) {
         decision->bound = POLICY_BOUND_DEAD_BAND;
