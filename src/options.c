@@ -87,7 +87,7 @@ static int parse_size_option(struct options *options, int key, const char *text,
     char low[UNITS_SIZE_TEXT_BYTES];
     char high[UNITS_SIZE_TEXT_BYTES];
     snprintf(error, OPTIONS_ERROR_BYTES, "--%s '%s': %s, expected %s to %s", option->name, text,
-             result == -ERANGE ? "out of range" : "not a size",
+             result == -ERANGE ? "out of range" : "not a number and KiB, MiB, GiB, K, M or G",
              units_format_size(option->low_kib, low), units_format_size(UNITS_SIZE_MAX_KIB, high));
     return -EINVAL;
 }

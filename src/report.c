@@ -99,9 +99,9 @@ void report_hold(const struct log *log, enum log_level level, const struct domai
 void report_host(const struct log *log, const struct snapshot *snapshot)
 {
     if (snapshot->host.has_memory)
-        log_say(log, LOG_LEVEL_DEBUG, "host: %.1f of %.1f MiB available, %zu running domains",
+        log_say(log, LOG_LEVEL_DEBUG, "host: %.1f of %.1f MiB available, %zu domains",
                 mib(snapshot->host.available_kib), mib(snapshot->host.total_kib), snapshot->count);
     else
-        log_say(log, LOG_LEVEL_DEBUG, "host: does not say what it has, %zu running domains",
+        log_say(log, LOG_LEVEL_DEBUG, "host: does not say what it has, %zu domains",
                 snapshot->count);
 }

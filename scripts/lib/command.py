@@ -3,8 +3,17 @@
 import argparse
 import math
 import signal
+import sys
 
 import loads
+
+
+class Parser(argparse.ArgumentParser):
+    """Says in one line what is wrong with the command, in place of the whole usage."""
+
+    def error(self, message: str) -> None:
+        print(f"{self.prog}: {message} ({self.prog} -h explains)", file=sys.stderr)
+        sys.exit(2)
 
 
 def positive_number(text: str) -> float:
@@ -15,6 +24,14 @@ def positive_number(text: str) -> float:
         number = math.nan
     if not (math.isfinite(number) and number > 0):
         raise argparse.ArgumentTypeError(f"not a number above 0: {text!r}")
+    return number
+
+
+def interval(text: str) -> float:
+    """Seconds, as the coordinator takes them."""
+    number = positive_number(text)
+    if not 0.1 <= number <= 3600:
+        raise argparse.ArgumentTypeError(f"not from 0.1 to 3600 seconds: {text!r}")
     return number
 
 

@@ -41,13 +41,13 @@ def test_names(text: str) -> list:
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
+    parser = command.Parser(
         prog="demo", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
         "--interval",
         metavar="SECONDS",
-        type=command.positive_number,
+        type=command.interval,
         default=1.0,
         help="the program's interval (default 1)",
     )

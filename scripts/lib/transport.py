@@ -48,7 +48,11 @@ class SshTransport:
 
     def __init__(self, uri: str, ssh: str):
         self.ssh = shlex.split(ssh)
-        self.connection = host.connect(uri)
+        try:
+            self.connection = host.connect(uri)
+        except libvirt.libvirtError as error:
+            message = f"{uri}: {error} (for guests of the lab: scripts/lab up)"
+            raise TransportError(message) from error
         self.hosts: dict = {}
         self.pids: dict = {}
 
