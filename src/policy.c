@@ -181,8 +181,7 @@ static uint64_t used_of_report(const struct policy_memory *memory)
     return subtract_to_zero(seen, (uint64_t)-memory->unseen_kib);
 }
 
-/* The time until a request has arrived and a report of after that, dated in whole seconds, is
- * there.
+/* How long after a request the reports, dated in whole seconds, are sure to be of what it led to.
  */
 static uint64_t echo_usec(const struct domain *domain)
 {
@@ -310,6 +309,12 @@ bool policy_is_held(enum policy_reason reason)
     return reason >= POLICY_NO_BALLOON;
 }
 
+/* A guest that can never be as large as the minimum is at least as large as it can be. */
+static uint64_t min_kib(const struct policy_config *config, const struct domain *domain)
+{
+    return min_u64(config->min_kib, domain->max_kib);
+}
+
 /* R, and what the guest can take before the next decision reaches it. */
 static uint64_t headroom_kib(const struct policy_config *config, const struct domain *domain,
                              const struct policy_memory *memory)
@@ -378,7 +383,7 @@ static void reckon_range(struct policy_decision *decision, const struct policy_c
                          const struct domain *domain, const struct policy_memory *memory)
 {
     uint64_t from = decision->from_kib;
-    uint64_t min = min_u64(config->min_kib, domain->max_kib);
+    uint64_t min = min_kib(config, domain);
     uint64_t headroom = headroom_kib(config, domain, memory);
     uint64_t wanted = clamp(add_saturated(memory->used_kib, headroom), min, domain->max_kib);
     uint64_t kept = clamp(add_saturated(memory->peak_kib, headroom), min, domain->max_kib);
@@ -478,7 +483,7 @@ static void balance_below_headroom(const struct policy_config *config,
         if (!decision->in_play)
             continue;
         kept_together = add_saturated(kept_together, decision->floor_kib);
-        uint64_t min = min_u64(config->min_kib, snapshot->domains[i].max_kib);
+        uint64_t min = min_kib(config, &snapshot->domains[i]);
         uint64_t half = add_saturated(decision->used_kib, config->headroom_kib / 2);
         decision->floor_kib = min_u64(decision->floor_kib, max_u64(min, half));
     }
@@ -604,7 +609,7 @@ static void settle_growth(struct policy_decision *decision, const struct policy_
     uint64_t least = least_growth_kib(config, decision);
     if (decision->target_kib < decision->ceiling_kib)
         decision->bound = POLICY_BOUND_POOL;
-    if (gained <= least || decision->target_kib < min_u64(config->min_kib, domain->max_kib))
+    if (gained <= least || decision->target_kib < min_kib(config, domain))
         hold(decision, decision->bound);
 }
 
@@ -631,9 +636,8 @@ static void look_at_all(const struct policy_config *config, const struct snapsho
 
 /* The targets of the end, when everything asked for has arrived. */
 static void decide_ends(const struct policy_config *config, const struct snapshot *snapshot,
-                        struct policy_decision *decisions)
+                        struct policy_decision *decisions, uint64_t pool)
 {
-    uint64_t pool = pool_kib(config, &snapshot->host, decisions, snapshot->count);
     uint64_t budget = shareable_kib(decisions, snapshot->count, pool);
     if (pour(decisions, snapshot->count, budget) < config->headroom_kib &&
         growable_kib(config, &snapshot->host) > 0)
@@ -650,9 +654,8 @@ static bool someone_starves(const struct policy_decision *decisions, size_t coun
 }
 
 static void grant_growth(const struct policy_config *config, const struct snapshot *snapshot,
-                         struct policy_decision *decisions)
+                         struct policy_decision *decisions, uint64_t pool)
 {
-    uint64_t pool = pool_kib(config, &snapshot->host, decisions, snapshot->count);
     uint64_t budget = min_u64(unpromised_kib(decisions, snapshot->count, pool),
                               growable_kib(config, &snapshot->host));
     for (size_t i = 0; i < snapshot->count; i++)
@@ -668,13 +671,14 @@ void policy_decide(const struct policy_config *config, const struct snapshot *sn
                    struct policy_memory *memory, struct policy_decision *decisions)
 {
     look_at_all(config, snapshot, memory, decisions);
-    decide_ends(config, snapshot, decisions);
+    uint64_t pool = pool_kib(config, &snapshot->host, decisions, snapshot->count);
+    decide_ends(config, snapshot, decisions, pool);
     bool starves = someone_starves(decisions, snapshot->count);
     for (size_t i = 0; i < snapshot->count; i++)
         if (decisions[i].in_play)
             choose_action(&decisions[i], config, &snapshot->domains[i], &memory[i],
                           snapshot->now_usec, starves);
-    grant_growth(config, snapshot, decisions);
+    grant_growth(config, snapshot, decisions, pool);
 }
 
 void policy_asked(struct policy_memory *memory, const struct policy_decision *decision,
