@@ -11,6 +11,9 @@
 const char *report_reason_text(enum policy_reason reason);
 const char *report_bound_text(enum policy_bound bound);
 
+/* "aos_vm1: found, 512.0 MiB now, 2048.0 at most" */
+void report_arrival(const struct log *log, const struct domain *domain);
+
 /* "aos_vm1: 512.0 -> 640.0 MiB: ...": done, or with DRY_RUN only to be done. */
 void report_action(const struct log *log, const struct domain *domain,
                    const struct policy_decision *decision, bool dry_run);

@@ -81,12 +81,6 @@ static int reserve_look(struct look *look, size_t count)
 
 /* ---- telling ---- */
 
-static void tell_arrival(const struct coordinator *coordinator, const struct domain *domain)
-{
-    log_say(coordinator->log, LOG_LEVEL_INFO, "%s: found, %.1f MiB now, %.1f at most", domain->name,
-            (double)domain->actual_kib.value / 1024, (double)domain->max_kib / 1024);
-}
-
 static void tell_departures(const struct coordinator *coordinator, const struct snapshot *before,
                             const struct snapshot *now)
 {
@@ -154,7 +148,7 @@ static void tell_look(struct coordinator *coordinator, const struct look *before
         size_t old = snapshot_find(&before->snapshot, domain->uuid, domain->id);
         bool is_new = old == before->snapshot.count;
         if (is_new)
-            tell_arrival(coordinator, domain);
+            report_arrival(coordinator->log, domain);
         tell_trouble(coordinator, is_new ? NULL : &before->snapshot.domains[old], domain);
         tell_decision(coordinator, domain, &now->decisions[i], &now->told[i]);
     }
@@ -277,7 +271,7 @@ static void question_silence(struct look *look)
 }
 
 /* Reads and decides. The look becomes the current one only once it is whole. */
-static int take_look(struct coordinator *coordinator, struct coordinator_time time)
+int coordinator_look(struct coordinator *coordinator, struct coordinator_time time)
 {
     struct look *before = &coordinator->looks[coordinator->current];
     struct look *now = &coordinator->looks[1 - coordinator->current];
@@ -382,14 +376,9 @@ struct coordinator *coordinator_new(const struct coordinator_config *config, con
     return coordinator;
 }
 
-int coordinator_look(struct coordinator *coordinator, struct coordinator_time time)
-{
-    return take_look(coordinator, time);
-}
-
 int coordinator_cycle(struct coordinator *coordinator, struct coordinator_time time)
 {
-    int result = take_look(coordinator, time);
+    int result = coordinator_look(coordinator, time);
     if (result == 0)
         act(coordinator, &coordinator->looks[coordinator->current]);
     return result;

@@ -66,7 +66,7 @@ const char *report_bound_text(enum policy_bound bound)
     return "?";
 }
 
-/* "starving, 80.0 of 165.4 MiB unused; the host has no more" */
+/* "starving, 80.0 MiB unused, should be 164.4; the host has no more" */
 static const char *say_why(const struct policy_decision *decision, char words[WORDS_BYTES])
 {
     char figures[WORDS_BYTES / 2] = "";
@@ -77,6 +77,12 @@ static const char *say_why(const struct policy_decision *decision, char words[WO
     snprintf(words, WORDS_BYTES, "%s%s%s%s", report_reason_text(decision->reason), figures,
              *bound != '\0' ? "; " : "", bound);
     return words;
+}
+
+void report_arrival(const struct log *log, const struct domain *domain)
+{
+    log_say(log, LOG_LEVEL_INFO, "%s: found, %.1f MiB now, %.1f at most", domain->name,
+            mib(domain->actual_kib.value), mib(domain->max_kib));
 }
 
 void report_action(const struct log *log, const struct domain *domain,
