@@ -5,6 +5,7 @@ VERSION = 0.1.0
 PREFIX ?= /usr/local
 SBINDIR ?= $(PREFIX)/sbin
 MANDIR ?= $(PREFIX)/share/man
+DOCDIR ?= $(PREFIX)/share/doc/memory_coordinator
 DESTDIR ?=
 PKG_CONFIG ?= pkg-config
 INSTALL ?= install
@@ -17,31 +18,38 @@ ifdef WERROR
 WARNINGS += -Werror
 endif
 
-PACKAGES = libvirt libxml-2.0
+PACKAGES = libvirt libxml-2.0 inih
 MC_CFLAGS = -std=c11 $(WARNINGS) -D_GNU_SOURCE -DMC_VERSION='"$(VERSION)"' -Iinclude -MMD -MP \
 	$(SANITIZE) $(shell $(PKG_CONFIG) --cflags $(PACKAGES))
 MC_LIBS = $(shell $(PKG_CONFIG) --libs $(PACKAGES))
+INI_LIBS = $(shell $(PKG_CONFIG) --libs inih)
 CHECK_CFLAGS = $(shell $(PKG_CONFIG) --cflags check)
 CHECK_LIBS = $(shell $(PKG_CONFIG) --libs check)
 
 BUILD ?= build
 OBJECTS = $(patsubst src/%.c,$(BUILD)/%.o,$(wildcard src/*.c))
 
-# What each test suite links beside its own file and tests/support.o: the walls, kept by the linker.
-TESTS = test_units test_options test_pace test_snapshot test_meminfo test_policy test_report test_coordinator \
-	test_hypervisor
+# What each test suite links beside its own file, tests/support.o and splitmix.o: the walls, kept by the linker.
+TESTS = test_units test_settings test_config test_options test_pace test_snapshot test_meminfo test_policy test_limits test_report \
+	test_coordinator test_hypervisor
 test_units_LINKS = units
-test_options_LINKS = options units
+test_settings_LINKS = settings units
+test_config_LINKS = config settings units
+test_config_LIBS = $(INI_LIBS)
+test_options_LINKS = options config settings units
+test_options_LIBS = $(INI_LIBS)
 test_pace_LINKS = pace
 test_meminfo_LINKS = meminfo
-test_policy_LINKS = policy
+test_policy_LINKS = policy tests/ideal
+test_limits_LINKS = policy tests/ideal
 test_snapshot_LINKS = snapshot
 test_report_LINKS = report policy log
-test_coordinator_LINKS = coordinator policy pace report log snapshot
-test_hypervisor_LINKS = hypervisor meminfo snapshot
+test_coordinator_LINKS = coordinator config settings units policy pace report log snapshot
+test_coordinator_LIBS = $(INI_LIBS)
+test_hypervisor_LINKS = hypervisor settings units meminfo snapshot
 test_hypervisor_LIBS = $(MC_LIBS)
 
-.PHONY: all check e2e sanitize valgrind analyze format check-format install uninstall clean help
+.PHONY: all check bench e2e sanitize valgrind analyze format check-format install uninstall clean help
 
 all: memory_coordinator ## build ./memory_coordinator
 
@@ -58,7 +66,7 @@ $(BUILD) $(BUILD)/tests:
 	mkdir -p $@
 
 define TEST_RULE
-$(BUILD)/tests/$(1): $(BUILD)/tests/$(1).o $(BUILD)/tests/support.o \
+$(BUILD)/tests/$(1): $(BUILD)/tests/$(1).o $(BUILD)/tests/support.o $(BUILD)/tests/splitmix.o \
 		$(patsubst %,$(BUILD)/%.o,$($(1)_LINKS))
 	$$(CC) $$(CFLAGS) $$(SANITIZE) $$(LDFLAGS) -o $$@ $$^ $$(CHECK_LIBS) $($(1)_LIBS) $$(LDLIBS)
 endef
@@ -69,6 +77,12 @@ check: $(TESTS:%=$(BUILD)/tests/%) ## run the unit tests
 
 e2e: all ## run the tests on real guests
 	scripts/e2e
+
+bench: $(BUILD)/tests/bench_policy ## what a decision costs, beside a sort
+	$<
+
+$(BUILD)/tests/bench_policy: $(BUILD)/tests/bench_policy.o $(BUILD)/tests/splitmix.o $(BUILD)/policy.o
+	$(CC) $(CFLAGS) $(SANITIZE) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 sanitize: ## the unit tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	ASAN_OPTIONS=allocator_may_return_null=1 $(MAKE) BUILD=$(BUILD)/sanitize \
@@ -82,7 +96,7 @@ analyze: ## the compiler's own static analysis
 	$(MAKE) BUILD=$(BUILD)/analyze CFLAGS='-O2 -fanalyzer -Wno-analyzer-malloc-leak -Werror' \
 		$(patsubst src/%.c,$(BUILD)/analyze/%.o,$(wildcard src/*.c))
 
-SOURCES = $(wildcard src/*.c include/*.h tests/*.c tests/*.h scripts/guest/*.c)
+SOURCES = $(wildcard src/*.c include/*.h tests/*.c tests/*.h tests/sim/*.c tests/sim/*.h scripts/guest/*.c)
 
 format: ## lay the C sources out
 	$(CLANG_FORMAT) -i $(SOURCES)
@@ -90,13 +104,15 @@ format: ## lay the C sources out
 check-format: ## fail where that would change something
 	$(CLANG_FORMAT) --dry-run --Werror $(SOURCES)
 
-install: all ## copy the program and its man page below DESTDIR and PREFIX
-	$(INSTALL) -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(MANDIR)/man8
+install: all ## copy the program, its man page and its example below DESTDIR and PREFIX
+	$(INSTALL) -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(DOCDIR)
 	$(INSTALL) -m 755 memory_coordinator $(DESTDIR)$(SBINDIR)/
 	$(INSTALL) -m 644 src/man/memory_coordinator.8 $(DESTDIR)$(MANDIR)/man8/
+	$(INSTALL) -m 644 src/memory_coordinator.conf $(DESTDIR)$(DOCDIR)/
 
 uninstall: ## remove them
-	$(RM) $(DESTDIR)$(SBINDIR)/memory_coordinator $(DESTDIR)$(MANDIR)/man8/memory_coordinator.8
+	$(RM) $(DESTDIR)$(SBINDIR)/memory_coordinator $(DESTDIR)$(MANDIR)/man8/memory_coordinator.8 \
+		$(DESTDIR)$(DOCDIR)/memory_coordinator.conf
 
 clean: ## remove what was built
 	$(RM) -r $(BUILD) memory_coordinator
@@ -104,4 +120,4 @@ clean: ## remove what was built
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
 
--include $(wildcard $(BUILD)/*.d $(BUILD)/tests/*.d)
+-include $(wildcard $(BUILD)/*.d $(BUILD)/tests/*.d $(BUILD)/tests/sim/*.d)

@@ -7,17 +7,17 @@
 #ifndef MC_COORDINATOR_H
 #define MC_COORDINATOR_H
 
+#include "config.h"
 #include "hypervisor.h"
 #include "log.h"
-#include "policy.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 struct coordinator_config {
-    struct policy_config policy;
-    bool dry_run;    /* say what would be done, do nothing */
-    const char *uri; /* for the log: whom it is connected to */
+    const struct config *config; /* until coordinator_configure() names another */
+    bool dry_run;                /* say what would be done, do nothing */
+    const char *uri;             /* for the log: whom it is connected to */
 
     /* Asked between two requests: true ends the cycle there. NULL: never. */
     bool (*is_stopping)(void *argument);
@@ -41,6 +41,13 @@ struct coordinator *coordinator_new(const struct coordinator_config *config, con
 
 /* Connects. Returns 0, or -ENOTCONN with the reason in ERROR; nothing is logged. */
 int coordinator_connect(struct coordinator *coordinator, char error[HYPERVISOR_ERROR_BYTES]);
+
+/*
+ * From the next look on CONFIG holds, which must outlive the coordinator or the next call of this;
+ * the one before is not used any more. What was remembered of the domains stays; their own settings
+ * are looked up again. CONFIG may be the one in force, with other contents or the same.
+ */
+void coordinator_configure(struct coordinator *coordinator, const struct config *config);
 
 /*
  * One cycle. A lost connection is made again, with growing pauses: a cycle that falls into a pause

@@ -22,8 +22,10 @@ struct hypervisor_operations {
 
     /*
      * Reads the host and all active domains into NOW, ordered by UUID; not its times. BEFORE is
-     * the last snapshot: what a domain's configuration said is taken from there. Returns 0;
-     * -ENOTCONN if the connection is lost, -ENOMEM; ERROR then says why, and NOW is not to be used.
+     * the last snapshot: what a domain's configuration and metadata said is taken from there,
+     * unless the domain is not known or its metadata has been changed since. Metadata that is wrong
+     * leaves its settings as they are there, and says why in settings_error. Returns 0; -ENOTCONN
+     * if the connection is lost, -ENOMEM; ERROR then says why, and NOW is not to be used.
      */
     int (*read)(void *self, const struct snapshot *before, struct snapshot *now,
                 char error[HYPERVISOR_ERROR_BYTES]);
@@ -50,6 +52,13 @@ struct hypervisor *hypervisor_open(const char *uri, unsigned int period_sec);
 
 /* The URI it connects to; never NULL. */
 const char *hypervisor_uri(const struct hypervisor *hypervisor);
+
+/*
+ * Does what libvirt's client has to do beside calls: answers the server, which drops a client that
+ * is silent for half a minute, and hears of changed metadata. Never waits. To be called every few
+ * seconds while nothing is read.
+ */
+void hypervisor_serve(struct hypervisor *hypervisor);
 
 /*
  * Disconnects and frees; NULL is no harm. Returns the number of references to the connection that

@@ -2,11 +2,11 @@
 #ifndef MC_OPTIONS_H
 #define MC_OPTIONS_H
 
-#include "policy.h"
+#include "config.h"
 
 #include <stdbool.h>
 
-enum { OPTIONS_ERROR_BYTES = 512 };
+enum { OPTIONS_ERROR_BYTES = CONFIG_ERROR_BYTES + 8, OPTIONS_KNOBS = 5 };
 
 enum options_command {
     OPTIONS_RUN,
@@ -16,23 +16,32 @@ enum options_command {
 
 struct options {
     enum options_command command;
-    const char *uri; /* of argv, or NULL: libvirt's default */
-    struct policy_config policy;
+    const char *uri;         /* of argv, or NULL: libvirt's default */
+    const char *config_path; /* of argv, or NULL: OPTIONS_CONFIG_PATH, if it is there */
+    uint64_t interval_usec;
+    const char *knobs[OPTIONS_KNOBS]; /* those of --min and its like that were given, else NULL;
+                                         right ones; for options_apply() */
     bool dry_run;
     bool once;
     bool verbose;
     bool quiet;
 };
 
+/* The configuration file that is read where none is named. */
+#define OPTIONS_CONFIG_PATH "/etc/memory_coordinator.conf"
+
 /* What --help prints. */
 extern const char options_usage[];
 
 /*
- * Reads ARGV into *RET_OPTIONS, defaults filled in; its strings stay argv's. Returns 0, or -EINVAL
+ * Reads ARGV into *RET_OPTIONS; its strings stay argv's. Returns 0, or -EINVAL
  * with one line in ERROR that names the offending text and what was expected; *RET_OPTIONS is then
  * as it was.
  */
 int options_parse(int argc, char *const argv[], struct options *ret_options,
                   char error[OPTIONS_ERROR_BYTES]);
+
+/* Sets in CONFIG what the command line says, which wins over the configuration file. */
+void options_apply(const struct options *options, struct config *config);
 
 #endif

@@ -6,9 +6,10 @@
  *
  * The law: every guest gets what it uses plus a headroom. When the host cannot afford all
  * headrooms, all guests get the same unused amount, the level, as if memory were water poured over
- * what they use:
+ * what they use; who has more shares gets more of it:
  *
- *     target = clamp(used + level, floor, ceiling)     with   sum(target + overhead) <= pool
+ *     target = clamp(used + level * shares / 1000, floor, ceiling)
+ *     with sum(target + overhead) <= pool
  *
  * Growth comes at once, giving back is gradual; nothing is promised that is not free.
  */
@@ -17,12 +18,44 @@
 
 #include "snapshot.h"
 
+enum policy_metric {
+    POLICY_UNUSED, /* free memory; page cache counts as used */
+    POLICY_USABLE, /* free memory and page cache */
+};
+
 struct policy_config {
     uint64_t interval_usec;     /* between two cycles */
     uint64_t host_reserve_kib;  /* the host keeps this much available */
-    uint64_t min_kib;           /* no guest is asked to go below */
-    uint64_t headroom_kib;      /* R: must stay unused in every guest */
     uint64_t surge_kib_per_sec; /* growth an idle guest may begin with, unannounced */
+    enum policy_metric metric;  /* which memory is a guest's to give */
+};
+
+/* What the administrator has set for one domain. */
+struct policy_limits {
+    bool managed;              /* false: counted at its size, never called */
+    uint64_t min_kib;          /* it is not asked to go below */
+    uint64_t max_kib;          /* nor above; its own maximum bounds it too */
+    uint64_t headroom_kib;     /* R: must stay unused in it; */
+    uint64_t headroom_percent; /* or, where not 0, this part of what it uses */
+    uint64_t shares;           /* its weight when memory is scarce; POLICY_SHARES is the usual */
+};
+
+/* The shares of a domain for which none are set. */
+enum { POLICY_SHARES = 1000 };
+
+/* How hard the host is pressed for memory. */
+enum policy_host_state {
+    POLICY_HOST_HIGH, /* it has its reserve */
+    POLICY_HOST_SOFT, /* less: nothing grows, guests give what they have beyond R */
+    POLICY_HOST_HARD, /* less than 64 % of it: dead bands are no excuse any more */
+    POLICY_HOST_LOW,  /* less than 32 % of it: guests give down to half of R */
+};
+
+/* The host in the policy's eyes, kept between cycles; all zero before the first. */
+struct policy_host {
+    enum policy_host_state state;
+    uint64_t pool_kib;  /* what all guests together may have, overheads included */
+    uint64_t level_kib; /* what everyone would have unused by the pool; at 1000 shares */
 };
 
 enum policy_action {
@@ -35,16 +68,19 @@ enum policy_action {
 enum policy_reason {
     POLICY_SETTLED,  /* it has what it should have */
     POLICY_NEEDS,    /* less than its headroom is unused */
-    POLICY_STARVING, /* less than R is unused */
+    POLICY_STARVING, /* less than R is unused, or it swaps in */
+    POLICY_CACHES,   /* its page cache would like more */
     POLICY_SPARE,    /* it has more than its headroom unused */
     POLICY_DONATES,  /* others have less unused than it */
     /* From here on: held, because nothing can be decided about it. */
     POLICY_NO_BALLOON, /* cannot be changed: counted at its full size */
+    POLICY_UNMANAGED,  /* is not to be changed: counted at its size */
     POLICY_UNREAD,     /* could not be read now: counted at its last size */
     POLICY_PAUSED,     /* does not run: it will want its memory back when it does */
     POLICY_NO_NEWS,    /* the guest has never reported, or is not asked to */
     POLICY_STALE,      /* the guest's last report is too old */
     POLICY_IMPOSSIBLE, /* the guest's report contradicts itself: dropped */
+    POLICY_STUCK,      /* its balloon has not moved as asked: to be tried again */
 };
 
 /* What kept the target from being all that the reason asks for. */
@@ -53,9 +89,13 @@ enum policy_bound {
     POLICY_BOUND_MIN,       /* its minimum */
     POLICY_BOUND_MAX,       /* its maximum */
     POLICY_BOUND_POOL,      /* the host has no more to promise */
+    POLICY_BOUND_SHARE,     /* it has its share, and others need more */
+    POLICY_BOUND_CACHE,     /* page cache is fed only so far */
+    POLICY_BOUND_UNTOUCHED, /* it says that it uses what its emulator has never held */
     POLICY_BOUND_DEAD_BAND, /* too little to be worth a call */
     POLICY_BOUND_GRADUAL,   /* memory is given back in steps */
     POLICY_BOUND_IN_FLIGHT, /* the last request has not arrived yet */
+    POLICY_BOUND_SWAPPING,  /* it has swapped in of late */
     POLICY_BOUND_GRACE,     /* its size has not yet been seen at rest */
     POLICY_BOUND_HOST,      /* the host does not say what it has */
 };
@@ -68,22 +108,36 @@ struct policy_memory {
     uint64_t last_update_sec;
     uint64_t unused_kib;
     uint64_t available_kib;
+    uint64_t usable_kib;    /* at least unused_kib */
     int64_t least_lag_usec; /* now - last_update of the youngest report, whatever the clocks are */
 
     /* The last look, and what the guest does not see of its size. */
     bool has_actual;
+    bool has_rss;
     uint64_t actual_kib;
     uint64_t rss_kib;
     bool has_unseen; /* the size was seen at rest, so that unseen_kib is exact */
     int64_t unseen_kib;
     bool counts_balloon; /* it sees its maximum always, and its balloon as used (autodeflate) */
 
-    /* What the guest uses: now, and as a peak that fades; and how fast it grows. */
+    /* What the guest uses: now, and as a peak that fades; what of that is not page cache; and how
+     * fast that grows. */
     uint64_t used_kib;
     uint64_t used_usec; /* when that was learnt (monotonic) */
     uint64_t peak_kib;
+    uint64_t needed_kib;
+    uint64_t believed_kib;       /* no more of it than the emulator holds */
     uint64_t growth_kib_per_sec; /* between the last two times */
     uint64_t rate_kib_per_sec;   /* confirmed by two in a row; fades */
+
+    /* Signs of pain. */
+    uint64_t swap_in_kib;
+    uint64_t major_faults;
+    bool has_swapped;
+    uint64_t swapped_usec; /* when it was last seen to swap in, or to thrash */
+    bool is_hungry; /* all its reports since hungry_usec say that next to nothing is unused */
+    uint64_t hungry_usec;
+    uint64_t hungry_size_kib; /* its size then */
 
     /* The last request. */
     bool has_asked;
@@ -91,7 +145,9 @@ struct policy_memory {
     uint64_t asked_usec;
     uint64_t moved_usec; /* when it was made, or the balloon last seen to move */
     bool has_shrunk;
-    uint64_t shrunk_usec; /* when it was last asked to give */
+    uint64_t shrunk_usec;  /* when it was last asked to give */
+    uint64_t stuck_usec;   /* when its balloon was last found stuck */
+    uint64_t backoff_usec; /* for how long it is left alone from then on; 0: it is not stuck */
 };
 
 /* What is to happen to one domain, and the figures it came from. */
@@ -99,27 +155,42 @@ struct policy_decision {
     enum policy_action action;
     enum policy_reason reason;
     enum policy_bound bound;
-    uint64_t from_kib;     /* its size now, or the size it is already on its way to */
-    uint64_t target_kib;   /* what to ask for; from_kib for POLICY_HOLD */
-    uint64_t used_kib;     /* what it uses */
-    uint64_t unused_kib;   /* from_kib - used_kib, or 0 */
-    uint64_t headroom_kib; /* what it should have unused */
-    uint64_t floor_kib;    /* the range its target was sought in */
+    bool in_play;        /* takes part in the sharing out of what is free */
+    uint64_t target_kib; /* what to ask for; from_kib for POLICY_HOLD */
+    uint64_t from_kib;   /* its size now, or the size it is already on its way to */
+    uint64_t bottom_kib; /* what it needs: where the pouring begins */
+    uint64_t floor_kib;  /* the range its target was sought in */
     uint64_t ceiling_kib;
+    uint64_t shares;   /* its weight in that */
+    uint64_t wish_kib; /* what it would take if all others had enough; at least the ceiling */
+    uint64_t min_kib;  /* what is set for it, as far as the domain can follow */
+    uint64_t max_kib;
+    uint64_t used_kib;     /* what it uses */
+    uint64_t peak_kib;     /* what it has used lately */
+    uint64_t claimed_kib;  /* what of that is not page cache */
+    uint64_t needed_kib;   /* what of that can be believed; more, if it swaps in */
+    uint64_t unused_kib;   /* from_kib - used_kib, or 0 */
+    bool overclaims;       /* it says it uses what its emulator has never held */
+    bool is_insatiable;    /* it was given much and has had nothing to show for it */
+    uint64_t least_kib;    /* R: what it must have unused */
+    uint64_t headroom_kib; /* what it should have unused */
+    uint64_t fair_kib;     /* its part of the pool, by shares, idle memory taxed; 0 while nobody is
+                              doubted */
     uint64_t owed_kib;     /* what it has or may take at any moment, without its overhead */
     uint64_t rss_kib;      /* what the emulator holds now */
     uint64_t overhead_kib; /* what the emulator takes beside that */
-    bool in_play;          /* takes part in the sharing out of what is free */
 };
 
 /*
  * Decides for all COUNT domains of SNAPSHOT at once.
  *
- * memory[i] is what was remembered of snapshot->domains[i] and is brought up to date; decisions[i]
- * is written whole. Any figures are safe: sums saturate, contradictions hold the one domain. The
- * order of the domains makes no difference. O(n log m) for n domains of at most m KiB.
+ * limits[i] belongs to snapshot->domains[i]; memory[i] is what was remembered of it and is brought
+ * up to date, as is HOST; decisions[i] is written whole. Any figures are safe: sums saturate,
+ * contradictions hold the one domain. The order of the domains makes no difference. O(n log m) for
+ * n domains of at most m KiB.
  */
 void policy_decide(const struct policy_config *config, const struct snapshot *snapshot,
+                   const struct policy_limits *limits, struct policy_host *host,
                    struct policy_memory *memory, struct policy_decision *decisions);
 
 /* True for a reason that means: nothing can be decided about this domain. */

@@ -14,6 +14,10 @@ const char *report_bound_text(enum policy_bound bound);
 /* "aos_vm1: found, 512.0 MiB now, 2048.0 at most" */
 void report_arrival(const struct log *log, const struct domain *domain);
 
+/* "aos_vm1: set to at least 200.0 MiB with 100.0 MiB unused, 1000 shares": what holds for it. */
+void report_limits(const struct log *log, const struct domain *domain,
+                   const struct policy_limits *limits);
+
 /* "aos_vm1: 512.0 -> 640.0 MiB: ...": done, or with DRY_RUN only to be done. */
 void report_action(const struct log *log, const struct domain *domain,
                    const struct policy_decision *decision, bool dry_run);

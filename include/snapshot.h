@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { DOMAIN_UUID_BYTES = 16, DOMAIN_NAME_BYTES = 256, DOMAIN_TROUBLE_BYTES = 160 };
+enum { DOMAIN_UUID_BYTES = 16, DOMAIN_NAME_BYTES = 256, DOMAIN_TROUBLE_BYTES = 256 };
 
 /* The host's own memory. */
 struct host {
@@ -27,21 +27,28 @@ struct figure {
     uint64_t value;
 };
 
-/* One domain that runs, or is paused. */
+/* What was set for one domain; what is not known is not set. */
+struct settings {
+    struct figure managed; /* 0: it is never called */
+    struct figure min_kib;
+    struct figure max_kib;
+    struct figure shares;
+    struct figure headroom_kib; /* this or the percentage; the one set later wins */
+    struct figure headroom_percent;
+};
+
+/* One domain that runs, or is paused. What is decided on comes first, what is said about it last: a
+ * decision for a hundred thousand of them takes in little more than what it needs. */
 struct domain {
     uint8_t uuid[DOMAIN_UUID_BYTES]; /* who it is; with id: which of its starts */
     int id;
-    bool is_running;              /* false: paused */
-    char name[DOMAIN_NAME_BYTES]; /* for people; cut when longer */
+    bool is_running; /* false: paused */
 
     /* What its configuration says; looked up when it appears, then kept. */
     bool is_known;           /* false: not looked up yet, or to be looked up again */
     bool has_balloon;        /* false: its size cannot be changed */
-    uint64_t max_kib;        /* most the balloon can give back; 0 while not known */
     unsigned int period_sec; /* how often the guest reports; 0: never */
-
-    char trouble[DOMAIN_TROUBLE_BYTES]; /* what failed about this domain in this cycle; "" for
-                                           nothing */
+    uint64_t max_kib;        /* most the balloon can give back; 0 while not known */
 
     struct figure actual_kib; /* present size, asked of the emulator just now */
     struct figure rss_kib;    /* what the emulator holds on the host just now */
@@ -53,6 +60,12 @@ struct domain {
     struct figure last_update_sec; /* seconds since the epoch; 0: never */
     struct figure swap_in_kib;     /* counter since the guest's start */
     struct figure major_faults;    /* counter since the guest's start */
+
+    struct settings settings; /* what its own metadata sets, or set when it was last right */
+
+    char name[DOMAIN_NAME_BYTES];              /* for people; cut when longer */
+    char settings_error[DOMAIN_TROUBLE_BYTES]; /* why its metadata is refused now; "" for nothing */
+    char trouble[DOMAIN_TROUBLE_BYTES]; /* what failed about it in this cycle; "" for nothing */
 };
 
 /* Everything one cycle decides on. */

@@ -25,7 +25,8 @@ struct told {
 /* One look at all domains with what belongs to each: arrays parallel to the snapshot's. */
 struct look {
     struct snapshot snapshot;
-    size_t capacity; /* of the three arrays */
+    size_t capacity; /* of the four arrays */
+    struct policy_limits *limits;
     struct policy_memory *memory;
     struct policy_decision *decisions;
     struct told *told;
@@ -47,6 +48,8 @@ struct coordinator {
 
     struct look looks[2]; /* the last one, and the one being taken */
     size_t current;       /* which is the last one */
+    bool reconfigured;    /* what was resolved for the last one does not hold any more */
+    struct policy_host host;
 };
 
 /* ---- the arrays ---- */
@@ -54,6 +57,7 @@ struct coordinator {
 static void release_look(struct look *look)
 {
     snapshot_release(&look->snapshot);
+    free(look->limits);
     free(look->memory);
     free(look->decisions);
     free(look->told);
@@ -64,6 +68,9 @@ static int reserve_look(struct look *look, size_t count)
 {
     if (count <= look->capacity)
         return 0;
+    struct policy_limits *limits = reallocarray(look->limits, count, sizeof(*limits));
+    if (limits != NULL)
+        look->limits = limits;
     struct policy_memory *memory = reallocarray(look->memory, count, sizeof(*memory));
     if (memory != NULL)
         look->memory = memory;
@@ -73,7 +80,7 @@ static int reserve_look(struct look *look, size_t count)
     struct told *told = reallocarray(look->told, count, sizeof(*told));
     if (told != NULL)
         look->told = told;
-    if (memory == NULL || decisions == NULL || told == NULL)
+    if (limits == NULL || memory == NULL || decisions == NULL || told == NULL)
         return -ENOMEM;
     look->capacity = count;
     return 0;
@@ -119,6 +126,58 @@ static void tell_trouble(const struct coordinator *coordinator, const struct dom
         log_say(coordinator->log, LOG_LEVEL_INFO, "%s: answers again", now->name);
 }
 
+/* What a domain's owner has got wrong; until that is put right, what was right before holds. */
+static void tell_refusal(const struct coordinator *coordinator, const struct domain *before,
+                         const struct domain *now)
+{
+    const char *old = before != NULL ? before->settings_error : "";
+    if (strcmp(now->settings_error, old) == 0)
+        return;
+    if (*now->settings_error != '\0')
+        log_say(coordinator->log, LOG_LEVEL_WARNING, "%s: its metadata is refused: %s", now->name,
+                now->settings_error);
+    else
+        log_say(coordinator->log, LOG_LEVEL_INFO, "%s: its metadata is right again", now->name);
+}
+
+/* What holds for a domain for which nobody has set anything. */
+static struct policy_limits usual_limits(const struct config *config)
+{
+    struct config bare = *config;
+    struct settings none = {0};
+    bare.rule_count = 0;
+    return config_limits(&bare, "", &none);
+}
+
+static bool same_limits(const struct policy_limits *left, const struct policy_limits *right)
+{
+    return left->managed == right->managed && left->min_kib == right->min_kib &&
+           left->max_kib == right->max_kib && left->headroom_kib == right->headroom_kib &&
+           left->headroom_percent == right->headroom_percent && left->shares == right->shares;
+}
+
+/* BEFORE is what has held for it so far; for a new domain, what is usual. */
+static void tell_limits(const struct coordinator *coordinator, const struct domain *domain,
+                        const struct policy_limits *before, const struct policy_limits *now)
+{
+    char text[CONFIG_ERROR_BYTES];
+    if (same_limits(before, now))
+        return;
+    report_limits(coordinator->log, domain, now);
+    if (config_limits_clash(coordinator->config.config, domain->name, &domain->settings, text))
+        log_say(coordinator->log, LOG_LEVEL_WARNING, "%s: %s", domain->name, text);
+}
+
+/* Of REASON; that a domain is to be managed is said where it is set. */
+static void tell_end_of_hold(const struct coordinator *coordinator, const struct domain *domain,
+                             enum policy_reason reason)
+{
+    if (reason == POLICY_STUCK)
+        log_say(coordinator->log, LOG_LEVEL_INFO, "%s: its balloon is tried again", domain->name);
+    else if (reason != POLICY_UNMANAGED)
+        log_say(coordinator->log, LOG_LEVEL_INFO, "%s: its statistics are back", domain->name);
+}
+
 /* A domain that cannot be decided on is named when that begins, ends or changes. */
 static void tell_decision(const struct coordinator *coordinator, const struct domain *domain,
                           const struct policy_decision *decision, struct told *told)
@@ -128,7 +187,7 @@ static void tell_decision(const struct coordinator *coordinator, const struct do
     if (held && news)
         report_hold(coordinator->log, LOG_LEVEL_INFO, domain, decision);
     else if (news)
-        log_say(coordinator->log, LOG_LEVEL_INFO, "%s: its statistics are back", domain->name);
+        tell_end_of_hold(coordinator, domain, told->reason);
     else if (decision->action == POLICY_HOLD)
         report_hold(coordinator->log, LOG_LEVEL_DEBUG, domain, decision);
     if (decision->action == POLICY_HOLD)
@@ -143,13 +202,17 @@ static void tell_look(struct coordinator *coordinator, const struct look *before
     tell_idle(coordinator, &now->snapshot);
     tell_silent_host(coordinator, &now->snapshot.host);
     report_host(coordinator->log, &now->snapshot);
+    struct policy_limits usual = usual_limits(coordinator->config.config);
     for (size_t i = 0; i < now->snapshot.count; i++) {
         const struct domain *domain = &now->snapshot.domains[i];
         size_t old = snapshot_find(&before->snapshot, domain->uuid, domain->id);
         bool is_new = old == before->snapshot.count;
+        const struct domain *earlier = is_new ? NULL : &before->snapshot.domains[old];
         if (is_new)
             report_arrival(coordinator->log, domain);
-        tell_trouble(coordinator, is_new ? NULL : &before->snapshot.domains[old], domain);
+        tell_trouble(coordinator, earlier, domain);
+        tell_refusal(coordinator, earlier, domain);
+        tell_limits(coordinator, domain, is_new ? &usual : &before->limits[old], &now->limits[i]);
         tell_decision(coordinator, domain, &now->decisions[i], &now->told[i]);
     }
 }
@@ -227,6 +290,23 @@ static void carry_over(const struct look *before, struct look *now)
     }
 }
 
+/* Works out what holds for each domain, where that may have changed. */
+static void resolve_limits(struct coordinator *coordinator, const struct look *before,
+                           struct look *now)
+{
+    for (size_t i = 0; i < now->snapshot.count; i++) {
+        const struct domain *domain = &now->snapshot.domains[i];
+        size_t old = snapshot_find(&before->snapshot, domain->uuid, domain->id);
+        if (old < before->snapshot.count && !coordinator->reconfigured &&
+            settings_equal(&domain->settings, &before->snapshot.domains[old].settings))
+            now->limits[i] = before->limits[old];
+        else
+            now->limits[i] =
+                config_limits(coordinator->config.config, domain->name, &domain->settings);
+    }
+    coordinator->reconfigured = false;
+}
+
 static int read_look(struct coordinator *coordinator, const struct look *before, struct look *now,
                      struct coordinator_time time)
 {
@@ -247,6 +327,7 @@ static int read_look(struct coordinator *coordinator, const struct look *before,
     now->snapshot.now_usec = time.now_usec;
     now->snapshot.wall_sec = time.wall_sec;
     carry_over(before, now);
+    resolve_limits(coordinator, before, now);
     return 0;
 }
 
@@ -280,7 +361,8 @@ int coordinator_look(struct coordinator *coordinator, struct coordinator_time ti
     int result = read_look(coordinator, before, now, time);
     if (result != 0)
         return result;
-    policy_decide(&coordinator->config.policy, &now->snapshot, now->memory, now->decisions);
+    policy_decide(&coordinator->config.config->policy, &now->snapshot, now->limits,
+                  &coordinator->host, now->memory, now->decisions);
     tell_look(coordinator, before, now);
     question_silence(now);
     coordinator->current = 1 - coordinator->current;
@@ -374,6 +456,15 @@ struct coordinator *coordinator_new(const struct coordinator_config *config, con
     coordinator->operations = operations;
     coordinator->self = self;
     return coordinator;
+}
+
+void coordinator_configure(struct coordinator *coordinator, const struct config *config)
+{
+    struct snapshot *last = &coordinator->looks[coordinator->current].snapshot;
+    coordinator->config.config = config;
+    coordinator->reconfigured = true;
+    for (size_t i = 0; i < last->count; i++)
+        last->domains[i].is_known = false;
 }
 
 int coordinator_cycle(struct coordinator *coordinator, struct coordinator_time time)

@@ -3,6 +3,7 @@
 #include "hypervisor.h"
 
 #include "meminfo.h"
+#include "settings.h"
 
 #include <errno.h>
 #include <libvirt/libvirt.h>
@@ -14,7 +15,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BYTES_PER_KIB = 1024 };
+enum {
+    BYTES_PER_KIB = 1024,
+    CHANGES = 64, /* more between two reads are as good as all */
+    /* A message from the server takes two rounds of the event loop: one reads it and makes an event
+     * of it, the next hands the event over. The others are for what comes meanwhile. */
+    EVENT_ROUNDS = 4,
+};
+
+/* Of our element in a domain's <metadata>; what `virsh metadata --uri` takes. */
+#define SETTINGS_NAMESPACE "urn:memory-coordinator:settings"
+#define SETTINGS_ELEMENT   "settings"
 
 struct hypervisor {
     const char *uri;
@@ -25,6 +36,11 @@ struct hypervisor {
     int memory_parameters; /* how many virNodeGetMemoryStats() gives; 0: not supported */
     virDomainPtr *domains; /* of the last snapshot, in its order */
     size_t count;
+
+    int event; /* of changed metadata, as registered; negative: the driver has none */
+    unsigned char changed[CHANGES][VIR_UUID_BUFLEN]; /* since the last read: change_count of them */
+    size_t change_count;
+    bool all_changed; /* any may have */
 };
 
 /* ---- errors ---- */
@@ -54,6 +70,77 @@ static void note_trouble(struct domain *domain, const char *what)
     (void)length; /* cut when longer */
 }
 
+/* ---- events ---- */
+
+static void take_timeout(int timer, void *unused)
+{
+    (void)timer;
+    (void)unused;
+}
+
+/* libvirt's event loop has no way to be run without waiting; with a timer that is due it does not
+ * wait. */
+static void run_events(void)
+{
+    int timer = virEventAddTimeout(0, take_timeout, NULL, NULL);
+    if (timer < 0)
+        return;
+    for (unsigned int i = 0; i < EVENT_ROUNDS; i++)
+        virEventRunDefaultImpl();
+    virEventRemoveTimeout(timer);
+}
+
+void hypervisor_serve(struct hypervisor *hypervisor)
+{
+    if (hypervisor->connection != NULL)
+        run_events();
+}
+
+/* What has changed is not told; the domain is looked up again with the next read. */
+static void note_change(struct hypervisor *hypervisor, virDomainPtr handle)
+{
+    if (hypervisor->change_count == CHANGES ||
+        virDomainGetUUID(handle, hypervisor->changed[hypervisor->change_count]) != 0)
+        hypervisor->all_changed = true;
+    else
+        hypervisor->change_count++;
+}
+
+/* The namespace of a description or a title is NULL. */
+static void take_metadata_change(virConnectPtr connection, virDomainPtr handle, int type,
+                                 const char *namespace, void *self)
+{
+    (void)connection;
+    if (type == VIR_DOMAIN_METADATA_ELEMENT && namespace != NULL &&
+        strcmp(namespace, SETTINGS_NAMESPACE) == 0)
+        note_change(self, handle);
+}
+
+static bool has_changed(const struct hypervisor *hypervisor,
+                        const unsigned char uuid[VIR_UUID_BUFLEN])
+{
+    for (size_t i = 0; i < hypervisor->change_count; i++)
+        if (memcmp(hypervisor->changed[i], uuid, VIR_UUID_BUFLEN) == 0)
+            return true;
+    return hypervisor->all_changed;
+}
+
+static void forget_changes(struct hypervisor *hypervisor)
+{
+    hypervisor->change_count = 0;
+    hypervisor->all_changed = false;
+}
+
+/* What has changed while nobody was listening is not known: all are looked up once. */
+static void listen_for_changes(struct hypervisor *hypervisor)
+{
+    hypervisor->event = virConnectDomainEventRegisterAny(
+        hypervisor->connection, NULL, VIR_DOMAIN_EVENT_ID_METADATA_CHANGE,
+        VIR_DOMAIN_EVENT_CALLBACK(take_metadata_change), hypervisor, NULL);
+    forget_changes(hypervisor);
+    hypervisor->all_changed = true;
+}
+
 /* ---- connection ---- */
 
 static void forget_domains(struct hypervisor *hypervisor)
@@ -68,10 +155,14 @@ static void forget_domains(struct hypervisor *hypervisor)
 static int disconnect(struct hypervisor *hypervisor)
 {
     forget_domains(hypervisor);
-    int references = 0;
-    if (hypervisor->connection != NULL)
-        references = virConnectClose(hypervisor->connection);
+    if (hypervisor->connection == NULL)
+        return 0;
+    if (hypervisor->event >= 0)
+        virConnectDomainEventDeregisterAny(hypervisor->connection, hypervisor->event);
+    run_events(); /* the event's end is one itself, and holds a reference until then */
+    int references = virConnectClose(hypervisor->connection);
     hypervisor->connection = NULL;
+    run_events(); /* so is the end of the socket's watch */
     return references;
 }
 
@@ -107,6 +198,7 @@ static int libvirt_connect(void *self, char error[HYPERVISOR_ERROR_BYTES])
         return -ENOTCONN;
     }
     learn_host(hypervisor);
+    listen_for_changes(hypervisor);
     hypervisor->is_local = is_local_uri(hypervisor->uri);
     return 0;
 }
@@ -180,6 +272,68 @@ static void read_configuration(xmlXPathContextPtr context, struct domain *domain
         (unsigned int)xpath_number(context, "string(/domain/devices/memballoon/stats/@period)");
 }
 
+/* ---- domains: their own settings ---- */
+
+/* What stands at ATTRIBUTE goes to SETTINGS. Returns 0 or -EINVAL with the reason in ERROR. */
+static int take_setting(xmlAttrPtr attribute, struct settings *settings, char *error)
+{
+    xmlChar *value = xmlNodeListGetString(attribute->doc, attribute->children, 1);
+    int result = settings_set(settings, (const char *)attribute->name,
+                              value != NULL ? (const char *)value : "", error);
+    xmlFree(value);
+    return result;
+}
+
+static bool is_empty(xmlNodePtr element)
+{
+    for (xmlNodePtr child = element->children; child != NULL; child = child->next)
+        if (child->type != XML_COMMENT_NODE && xmlIsBlankNode(child) == 0)
+            return false;
+    return true;
+}
+
+static int parse_settings(xmlNodePtr element, struct settings *ret_settings, char *error)
+{
+    struct settings settings = {0};
+    char quoted[SETTINGS_QUOTE_BYTES];
+    if (strcmp((const char *)element->name, SETTINGS_ELEMENT) != 0) {
+        snprintf(error, SETTINGS_ERROR_BYTES, "element '%s', expected '" SETTINGS_ELEMENT "'",
+                 settings_quote((const char *)element->name, quoted));
+        return -EINVAL;
+    }
+    if (!is_empty(element)) {
+        snprintf(error, SETTINGS_ERROR_BYTES,
+                 "something within the element '" SETTINGS_ELEMENT "', expected attributes only");
+        return -EINVAL;
+    }
+    for (xmlAttrPtr attribute = element->properties; attribute; attribute = attribute->next)
+        if (take_setting(attribute, &settings, error) != 0)
+            return -EINVAL;
+    if (settings_check(&settings, error) != 0)
+        return -EINVAL;
+    *ret_settings = settings;
+    return 0;
+}
+
+/* Metadata that is wrong is refused whole: what was right before still holds. */
+static void read_settings(xmlXPathContextPtr context, struct domain *domain)
+{
+    _Static_assert(sizeof(domain->settings_error) >= SETTINGS_ERROR_BYTES, "errors fit");
+    xmlXPathObjectPtr found = xmlXPathEvalExpression(
+        (const xmlChar *)"/domain/metadata/*[namespace-uri()='" SETTINGS_NAMESPACE "']", context);
+    int count = found != NULL && found->nodesetval != NULL ? found->nodesetval->nodeNr : 0;
+    char *error = domain->settings_error;
+    *error = '\0';
+    if (count > 1)
+        snprintf(error, SETTINGS_ERROR_BYTES, "%d elements of " SETTINGS_NAMESPACE ", expected one",
+                 count);
+    else if (count == 1)
+        parse_settings(found->nodesetval->nodeTab[0], &domain->settings, error);
+    else if (found != NULL)
+        domain->settings = (struct settings){0};
+    xmlXPathFreeObject(found);
+}
+
 static bool parse_configuration(const char *xml, struct domain *domain)
 {
     xmlDocPtr document = xmlReadMemory(xml, (int)strlen(xml), "domain.xml", NULL,
@@ -187,18 +341,22 @@ static bool parse_configuration(const char *xml, struct domain *domain)
     if (document == NULL)
         return false;
     xmlXPathContextPtr context = xmlXPathNewContext(document);
-    if (context != NULL)
+    if (context != NULL) {
         read_configuration(context, domain);
+        read_settings(context, domain);
+    }
     xmlXPathFreeContext(context);
     xmlFreeDoc(document);
     return context != NULL;
 }
 
-/* Statistics are off until someone asks for them; who asked for more frequent ones keeps them.
- * Where it fails the domain is looked up again, so that it is tried again. */
+/* Statistics are off until someone asks for them; who asked for more frequent ones keeps them, and
+ * who does not want to be managed is not asked for any. Where it fails the domain is looked up
+ * again, so that it is tried again. */
 static void switch_reports_on(unsigned int period_sec, virDomainPtr handle, struct domain *domain)
 {
-    if (period_sec == 0 || !domain->has_balloon)
+    bool is_managed = !domain->settings.managed.known || domain->settings.managed.value != 0;
+    if (period_sec == 0 || !domain->has_balloon || !is_managed)
         return;
     if (domain->period_sec != 0 && domain->period_sec <= period_sec)
         return;
@@ -282,7 +440,8 @@ static void read_state(virDomainPtr handle, struct domain *domain)
     domain->is_running = state == VIR_DOMAIN_RUNNING || state == VIR_DOMAIN_BLOCKED;
 }
 
-static void identify(virDomainPtr handle, const struct snapshot *before, struct domain *domain)
+static void identify(const struct hypervisor *hypervisor, virDomainPtr handle,
+                     const struct snapshot *before, struct domain *domain)
 {
     *domain = (struct domain){0};
     virDomainGetUUID(handle, domain->uuid);
@@ -291,11 +450,14 @@ static void identify(virDomainPtr handle, const struct snapshot *before, struct 
     size_t known = snapshot_find(before, domain->uuid, domain->id);
     if (known == before->count)
         return;
-    domain->is_known = before->domains[known].is_known;
-    domain->is_running = before->domains[known].is_running;
-    domain->has_balloon = before->domains[known].has_balloon;
-    domain->max_kib = before->domains[known].max_kib;
-    domain->period_sec = before->domains[known].period_sec;
+    const struct domain *last = &before->domains[known];
+    domain->is_known = last->is_known && !has_changed(hypervisor, domain->uuid);
+    domain->is_running = last->is_running;
+    domain->has_balloon = last->has_balloon;
+    domain->max_kib = last->max_kib;
+    domain->period_sec = last->period_sec;
+    domain->settings = last->settings;
+    memcpy(domain->settings_error, last->settings_error, sizeof(domain->settings_error));
 }
 
 /* A domain may end between the list and its turn. */
@@ -309,7 +471,7 @@ static bool has_gone(void)
 static bool read_domain(const struct hypervisor *hypervisor, virDomainPtr handle,
                         const struct snapshot *before, struct domain *domain)
 {
-    identify(handle, before, domain);
+    identify(hypervisor, handle, before, domain);
     if (!domain->is_known || !domain->is_running)
         read_state(handle, domain);
     if (!domain->is_known)
@@ -361,12 +523,14 @@ static void read_domains(struct hypervisor *hypervisor, const struct snapshot *b
             virDomainFree(handle);
     }
     hypervisor->count = now->count;
+    forget_changes(hypervisor);
 }
 
 static int libvirt_read(void *self, const struct snapshot *before, struct snapshot *now,
                         char error[HYPERVISOR_ERROR_BYTES])
 {
     struct hypervisor *hypervisor = self;
+    hypervisor_serve(hypervisor);
     if (list_domains(hypervisor) != 0)
         return fail(-ENOTCONN, error, "cannot list the domains");
     if (snapshot_reserve(now, hypervisor->count) != 0) {
@@ -396,10 +560,20 @@ const struct hypervisor_operations hypervisor_libvirt = {
     .set_memory = libvirt_set_memory,
 };
 
+/* libvirt has one event loop for the process, to be registered once, before the first connection.
+ */
+static int register_events(void)
+{
+    static bool is_registered;
+    if (!is_registered)
+        is_registered = virEventRegisterDefaultImpl() == 0;
+    return is_registered ? 0 : -EIO;
+}
+
 struct hypervisor *hypervisor_open(const char *uri, unsigned int period_sec)
 {
     struct hypervisor *hypervisor = calloc(1, sizeof(*hypervisor));
-    if (hypervisor == NULL || virInitialize() != 0) {
+    if (hypervisor == NULL || virInitialize() != 0 || register_events() != 0) {
         free(hypervisor);
         return NULL;
     }

@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { KIB_PER_MIB = 1024, USEC_PER_SEC = 1000000 };
+enum { USEC_PER_SEC = 1000000 };
 
 static const uint64_t INTERVAL_LEAST_USEC = USEC_PER_SEC / 10;
 static const uint64_t INTERVAL_MOST_USEC = UINT64_C(3600) * USEC_PER_SEC;
@@ -21,10 +21,12 @@ const char options_usage[] =
     "Move memory between running libvirt guests, every INTERVAL seconds (0.1 to 3600).\n"
     "\n"
     "  -c, --connect URI        hypervisor (default: $LIBVIRT_DEFAULT_URI, else qemu:///system)\n"
+    "  -f, --config FILE        settings (default: " OPTIONS_CONFIG_PATH ", if there)\n"
     "      --host-reserve SIZE  the host keeps this much available (default 200MiB)\n"
     "      --min SIZE           no guest is asked to go below (default 200MiB)\n"
-    "      --headroom SIZE      must stay unused in every guest (default 100MiB)\n"
+    "      --headroom SIZE|N%   must stay unused in every guest (default 100MiB)\n"
     "      --surge SIZE         growth per second a guest may begin with (default 28MiB)\n"
+    "      --metric METRIC      what a guest can give: unused (default) or usable\n"
     "  -n, --dry-run            say what would be done, touch nothing\n"
     "  -1, --once               look twice, act once, exit\n"
     "  -v, --verbose            say in every cycle what was decided for every guest\n"
@@ -33,63 +35,59 @@ const char options_usage[] =
     "  -V, --version            the version\n"
     "\n"
     "SIZE is a number and KiB, MiB, GiB, K, M or G; a bare number is MiB.\n"
-    "Runs in the foreground, logs to standard error, ends on SIGINT or SIGTERM;\n"
-    "guests keep the sizes they have then.\n";
+    "Runs in the foreground, logs to standard error; SIGINT or SIGTERM ends it, guests\n"
+    "keep their sizes; SIGHUP has it read its settings again.\n";
 
-/* The options that take a size, and where it goes. */
-static const struct size_option {
+/* The options that are settings as well: what they are called there, and getopt's key of each. */
+static const struct knob {
     int key;
     const char *name;
-    size_t offset; /* in struct policy_config */
-    uint64_t low_kib;
-    uint64_t default_kib;
-} size_options[] = {
-    {'R', "host-reserve", offsetof(struct policy_config, host_reserve_kib), 0, 200 * KIB_PER_MIB},
-    {'m', "min", offsetof(struct policy_config, min_kib), KIB_PER_MIB, 200 * KIB_PER_MIB},
-    {'r', "headroom", offsetof(struct policy_config, headroom_kib), KIB_PER_MIB, 100 * KIB_PER_MIB},
-    {'s', "surge", offsetof(struct policy_config, surge_kib_per_sec), 0, 28 * KIB_PER_MIB},
+} knobs[] = {
+    {'R', "host-reserve"}, {'m', "min"}, {'r', "headroom"}, {'s', "surge"}, {'M', "metric"},
 };
-enum { SIZE_OPTIONS = sizeof(size_options) / sizeof(*size_options) };
+_Static_assert(sizeof(knobs) / sizeof(*knobs) == OPTIONS_KNOBS, "a place for each");
 
 /* The leading ':' tells a missing argument from an unknown option. */
-static const char short_options[] = ":c:n1vqhV";
+static const char short_options[] = ":c:f:n1vqhV";
 static const struct option long_options[] = {
-    {"connect", required_argument, NULL, 'c'}, {"dry-run", no_argument, NULL, 'n'},
-    {"once", no_argument, NULL, '1'},          {"verbose", no_argument, NULL, 'v'},
-    {"quiet", no_argument, NULL, 'q'},         {"help", no_argument, NULL, 'h'},
-    {"version", no_argument, NULL, 'V'},       {"host-reserve", required_argument, NULL, 'R'},
-    {"min", required_argument, NULL, 'm'},     {"headroom", required_argument, NULL, 'r'},
-    {"surge", required_argument, NULL, 's'},   {NULL, 0, NULL, 0},
+    {"connect", required_argument, NULL, 'c'},
+    {"config", required_argument, NULL, 'f'},
+    {"dry-run", no_argument, NULL, 'n'},
+    {"once", no_argument, NULL, '1'},
+    {"verbose", no_argument, NULL, 'v'},
+    {"quiet", no_argument, NULL, 'q'},
+    {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, 'V'},
+    {"host-reserve", required_argument, NULL, 'R'},
+    {"min", required_argument, NULL, 'm'},
+    {"headroom", required_argument, NULL, 'r'},
+    {"surge", required_argument, NULL, 's'},
+    {"metric", required_argument, NULL, 'M'},
+    {NULL, 0, NULL, 0},
 };
 
-static uint64_t *size_field(struct policy_config *policy, const struct size_option *option)
+/* The option's value must be one that the configuration takes. */
+static int parse_knob(struct options *options, int key, const char *text, char *error)
 {
-    return (uint64_t *)(void *)((char *)policy + option->offset);
-}
-
-static struct options default_options(void)
-{
-    struct options options = {.command = OPTIONS_RUN};
-    for (size_t i = 0; i < SIZE_OPTIONS; i++)
-        *size_field(&options.policy, &size_options[i]) = size_options[i].default_kib;
-    return options;
-}
-
-static int parse_size_option(struct options *options, int key, const char *text, char *error)
-{
-    const struct size_option *option = size_options;
-    while (option->key != key)
-        option++;
-    int result = units_parse_size_kib(text, option->low_kib, UNITS_SIZE_MAX_KIB,
-                                      size_field(&options->policy, option));
-    if (result == 0)
+    char reason[CONFIG_ERROR_BYTES];
+    struct config scratch = config_default();
+    size_t i = 0;
+    while (knobs[i].key != key)
+        i++;
+    options->knobs[i] = text;
+    if (config_set(&scratch, knobs[i].name, text, reason) == 0)
         return 0;
-    char low[UNITS_SIZE_TEXT_BYTES];
-    char high[UNITS_SIZE_TEXT_BYTES];
-    snprintf(error, OPTIONS_ERROR_BYTES, "--%s '%s': %s, expected %s to %s", option->name, text,
-             result == -ERANGE ? "out of range" : "not a number and KiB, MiB, GiB, K, M or G",
-             units_format_size(option->low_kib, low), units_format_size(UNITS_SIZE_MAX_KIB, high));
+    snprintf(error, OPTIONS_ERROR_BYTES, "--%s", reason);
     return -EINVAL;
+}
+
+void options_apply(const struct options *options, struct config *config)
+{
+    char error[CONFIG_ERROR_BYTES];
+    config->policy.interval_usec = options->interval_usec;
+    for (size_t i = 0; i < OPTIONS_KNOBS; i++)
+        if (options->knobs[i] != NULL)
+            config_set(config, knobs[i].name, options->knobs[i], error); /* was tried before */
 }
 
 /* The first word that is a negative number, to getopt a cluster of digits; NULL if there is none.
@@ -147,7 +145,7 @@ static int parse_interval(struct options *options, int argc, char *const argv[],
     }
     const char *text = argv[optind];
     int result = units_parse_seconds_usec(text, INTERVAL_LEAST_USEC, INTERVAL_MOST_USEC,
-                                          &options->policy.interval_usec);
+                                          &options->interval_usec);
     if (result == 0)
         return 0;
     snprintf(error, OPTIONS_ERROR_BYTES, "INTERVAL '%s': %s, expected " INTERVAL_RANGE, text,
@@ -163,6 +161,12 @@ static int parse_option(struct options *options, int key, char *const argv[], ch
         if (*optarg != '\0')
             return 0;
         snprintf(error, OPTIONS_ERROR_BYTES, "--connect '': expected a libvirt URI");
+        return -EINVAL;
+    case 'f':
+        options->config_path = optarg;
+        if (*optarg != '\0')
+            return 0;
+        snprintf(error, OPTIONS_ERROR_BYTES, "--config '': expected a file");
         return -EINVAL;
     case 'n':
         options->dry_run = true;
@@ -186,14 +190,14 @@ static int parse_option(struct options *options, int key, char *const argv[], ch
     case ':':
         return explain_bad_option(argv, key == ':', error);
     default:
-        return parse_size_option(options, key, optarg, error);
+        return parse_knob(options, key, optarg, error);
     }
 }
 
 int options_parse(int argc, char *const argv[], struct options *ret_options,
                   char error[OPTIONS_ERROR_BYTES])
 {
-    struct options options = default_options();
+    struct options options = {.command = OPTIONS_RUN};
     int key;
     optind = 0; /* glibc: start afresh, so that the function can be called more than once */
     opterr = 0;

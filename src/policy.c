@@ -20,7 +20,7 @@ enum {
     FADE_USEC = 5 * USEC_PER_SEC,
     /* Growth that nobody has seen coming is provided for this far ahead; a longer interval would
      * need all of a host's memory for it. */
-    SURGE_HORIZON_USEC = 10 * USEC_PER_SEC,
+    SURGE_HORIZON_USEC = 12 * USEC_PER_SEC,
     /* The least lag of a guest's reports creeps up by this part, so that clocks may drift apart. */
     LAG_CREEP_DIVISOR = 64,
     /* Reports older than this many periods are stale. */
@@ -32,13 +32,46 @@ enum {
     /* Changes up to max(DEAD_BAND, 1 %) are not worth a call; for giving back, twice that. */
     DEAD_BAND_KIB = 8 * KIB_PER_MIB,
     DEAD_BAND_DIVISOR = 100,
-    /* Who gives to a starving guest gives smaller bits too. */
-    STARVING_BAND_DIVISOR = 4,
+    /* In need smaller bits are worth one too. */
+    PRESSED_BAND_DIVISOR = 4,
 
     /* Gradual: in any GRADUAL_USEC a guest gives at most 3/16 of its size (18.75 %). */
     GRADUAL_USEC = 2 * USEC_PER_SEC,
     GRADUAL_NUMERATOR = 3,
     GRADUAL_DENOMINATOR = 16,
+
+    /* A balloon found stuck is tried again after as long as it took to find that, then after twice
+     * as long each time. */
+    BACKOFF_MOST_USEC = 320 * USEC_PER_SEC,
+
+    /* So much swapped in between two reports, or so many major faults a second while the headroom
+     * is short, and the guest is left alone for a while. */
+    SWAPPING_KIB = KIB_PER_MIB,
+    THRASHING_FAULTS_PER_SEC = 100,
+    SWAPPING_USEC = 60 * USEC_PER_SEC,
+
+    /* A guest is hungry while less than this part of R is unused; insatiable if it has been so for
+     * INSATIABLE_USEC although it was given R meanwhile. */
+    HUNGRY_DIVISOR = 8,
+    INSATIABLE_USEC = 10 * USEC_PER_SEC,
+
+    /* Page cache is fed until the guest is this many times what it needs without it. */
+    CACHE_FACTOR = 2,
+
+    /* Idle memory costs as much as four times as much in use: k = 1 / (1 - tau), with the tax rate
+     * tau of 75 % that Waldspurger found best ("Memory Resource Management in VMware ESX Server",
+     * 2002, section 5). */
+    IDLE_COST = 4,
+
+    /* The host is pressed hard below 64 % of its reserve, and very hard below 32 %, as ESX is; it
+     * has recovered at a sixteenth above the mark it fell below. */
+    HARD_PERCENT = 64,
+    LOW_PERCENT = 32,
+    RECOVERY_DIVISOR = 16,
+
+    /* How far ahead of itself a loop over all domains has memory fetched. */
+    PREFETCH_DOMAINS = 6,
+    CACHE_LINE_BYTES = 64,
 };
 
 /* No machine has 2^50 KiB; a larger figure is a lie, and differences of smaller ones fit an
@@ -49,6 +82,9 @@ static const uint64_t SIZE_LIMIT_KIB = UINT64_C(1) << 50;
  * differences of microseconds within an int64_t. */
 static const uint64_t EPOCH_LIMIT_SEC = UINT64_C(1) << 40;
 static const uint64_t NOW_LIMIT_USEC = UINT64_C(1) << 61;
+
+/* More shares than anyone needs; it keeps products of claims within 64 bits. */
+static const uint64_t SHARES_MOST = 1000000;
 
 /* Longer than this apart is as good as never; it keeps products of times within 64 bits. */
 static const uint64_t ELAPSED_LIMIT_USEC = UINT64_C(86400) * USEC_PER_SEC;
@@ -123,6 +159,7 @@ static bool is_possible(const struct domain *domain)
            domain->actual_kib.value <= domain->max_kib + ARRIVED_KIB &&
            domain->available_kib.value <= domain->max_kib &&
            domain->unused_kib.value <= domain->available_kib.value &&
+           (!domain->usable_kib.known || domain->usable_kib.value <= domain->available_kib.value) &&
            domain->last_update_sec.value <= EPOCH_LIMIT_SEC;
 }
 
@@ -168,17 +205,41 @@ static bool is_fresh(const struct policy_memory *memory, const struct domain *do
     return memory->confirmed && age_usec <= limit_usec;
 }
 
+/* ---- what a guest uses ---- */
+
+/* What is used of a guest's memory, and what of that is not page cache. */
+struct use {
+    uint64_t used_kib;
+    uint64_t needed_kib;
+};
+
 /*
- * A guest's use, from the two figures of one report. The balloon may have moved since, so that its
+ * A guest's use, from the figures of one report. The balloon may have moved since, so that its
  * size now says nothing about them; what the guest does not see of its size, the kernel itself,
  * stays the same and is learnt while the balloon is at rest.
  */
-static uint64_t used_of_report(const struct policy_memory *memory)
+static uint64_t used_of_report(const struct policy_memory *memory, uint64_t free_kib)
 {
-    uint64_t seen = memory->available_kib - memory->unused_kib;
+    uint64_t seen = memory->available_kib - free_kib;
     if (memory->unseen_kib >= 0)
         return seen + (uint64_t)memory->unseen_kib;
     return subtract_to_zero(seen, (uint64_t)-memory->unseen_kib);
+}
+
+static struct use reckon_use(const struct policy_memory *memory, enum policy_metric metric,
+                             uint64_t actual_kib)
+{
+    struct use use;
+    if (memory->counts_balloon) {
+        use.used_kib = subtract_to_zero(actual_kib, memory->unused_kib);
+        use.needed_kib = subtract_to_zero(actual_kib, memory->usable_kib);
+    } else {
+        use.used_kib = used_of_report(memory, memory->unused_kib);
+        use.needed_kib = used_of_report(memory, memory->usable_kib);
+    }
+    if (metric == POLICY_USABLE)
+        use.used_kib = use.needed_kib;
+    return use;
 }
 
 /* How long after a request the reports, dated in whole seconds, are sure to be of what it led to.
@@ -197,33 +258,50 @@ static bool is_of_present_size(const struct policy_memory *memory, const struct 
     return at_rest || (arrived && elapsed_usec(memory->asked_usec, now_usec) >= echo_usec(domain));
 }
 
-/* Fast up, slow down. A single jump is not a ramp: a rate is believed when two in a row show it. */
-static void learn_use(struct policy_memory *memory, uint64_t used_kib, uint64_t now_usec)
+/* What a guest says it uses although its emulator has never held it, it cannot be using. */
+static uint64_t believed_kib(const struct policy_memory *memory, uint64_t needed_kib)
 {
-    uint64_t dt_usec = elapsed_usec(memory->used_usec, now_usec);
-    uint64_t growth = dt_usec == 0 ? 0
-                                   : multiply_divide(subtract_to_zero(used_kib, memory->used_kib),
-                                                     USEC_PER_SEC, dt_usec);
-    uint64_t sustained = min_u64(growth, memory->growth_kib_per_sec);
+    return memory->has_rss ? min_u64(needed_kib, memory->rss_kib) : needed_kib;
+}
+
+/* Fast up, slow down. A single jump is not a ramp: a rate is believed when two in a row show it,,
+ * or when it has eaten up all there was. */
+static void learn_rate(struct policy_memory *memory, uint64_t believed_kib, uint64_t dt_usec)
+{
+    uint64_t growth = 0;
+    if (believed_kib > memory->believed_kib && dt_usec != 0)
+        growth = multiply_divide(believed_kib - memory->believed_kib, USEC_PER_SEC, dt_usec);
+    uint64_t sustained = memory->is_hungry ? growth : min_u64(growth, memory->growth_kib_per_sec);
     memory->rate_kib_per_sec = max_u64(sustained, fade(memory->rate_kib_per_sec, 0, dt_usec));
     memory->growth_kib_per_sec = growth;
-    memory->peak_kib = max_u64(used_kib, fade(memory->peak_kib, used_kib, dt_usec));
-    if (memory->peak_kib - used_kib < DEAD_BAND_KIB) /* its long tail is not worth waiting for */
-        memory->peak_kib = used_kib;
-    memory->used_kib = used_kib;
+}
+
+static void learn_use(struct policy_memory *memory, struct use use, uint64_t now_usec)
+{
+    uint64_t dt_usec = elapsed_usec(memory->used_usec, now_usec);
+    learn_rate(memory, believed_kib(memory, use.needed_kib), dt_usec);
+    memory->peak_kib = max_u64(use.used_kib, fade(memory->peak_kib, use.used_kib, dt_usec));
+    if (memory->peak_kib - use.used_kib <
+        DEAD_BAND_KIB) /* its long tail is not worth waiting for */
+        memory->peak_kib = use.used_kib;
+    memory->used_kib = use.used_kib;
+    memory->needed_kib = use.needed_kib;
+    memory->believed_kib = believed_kib(memory, use.needed_kib);
     memory->used_usec = now_usec;
 }
 
 /* What was reckoned before the balloon was first seen at rest is no history. */
-static void start_use(struct policy_memory *memory, uint64_t used_kib, uint64_t now_usec)
+static void start_use(struct policy_memory *memory, struct use use, uint64_t now_usec)
 {
-    memory->used_kib = memory->peak_kib = used_kib;
+    memory->used_kib = memory->peak_kib = use.used_kib;
+    memory->needed_kib = use.needed_kib;
+    memory->believed_kib = believed_kib(memory, use.needed_kib);
     memory->growth_kib_per_sec = memory->rate_kib_per_sec = 0;
     memory->used_usec = now_usec;
 }
 
-static void learn_used(struct policy_memory *memory, const struct domain *domain, bool first,
-                       uint64_t now_usec)
+static void learn_used(struct policy_memory *memory, enum policy_metric metric,
+                       const struct domain *domain, bool first, uint64_t now_usec)
 {
     uint64_t actual = domain->actual_kib.value;
     /* The report is of the time since the last look: at rest if the size was the same at both ends.
@@ -239,15 +317,79 @@ static void learn_used(struct policy_memory *memory, const struct domain *domain
     /* A guest that counts its balloon as used does not tell the two apart while it moves. */
     if (memory->counts_balloon && !is_of_present_size(memory, domain, at_rest, now_usec))
         return;
-    uint64_t used_kib = memory->counts_balloon ? subtract_to_zero(actual, memory->unused_kib)
-                                               : used_of_report(memory);
+    struct use use = reckon_use(memory, metric, actual);
     if (first || memory->has_unseen != was_exact)
-        start_use(memory, used_kib, now_usec);
+        start_use(memory, use, now_usec);
     else
-        learn_use(memory, used_kib, now_usec);
+        learn_use(memory, use, now_usec);
 }
 
-static void learn_report(struct policy_memory *memory, const struct domain *domain,
+/* ---- signs of pain ---- */
+
+/* What a counter has grown by since it was BEFORE; one that runs backwards began anew. */
+static uint64_t counted(struct figure counter, uint64_t before)
+{
+    return counter.known ? subtract_to_zero(counter.value, before) : 0;
+}
+
+static bool is_short_of_headroom(const struct policy_memory *memory,
+                                 const struct policy_limits *limits)
+{
+    return memory->usable_kib < limits->headroom_kib;
+}
+
+/* A guest that swaps in, or reads back again and again what it had to drop, uses more than it has.
+ */
+static void learn_pain(struct policy_memory *memory, const struct policy_limits *limits,
+                       const struct domain *domain, bool first, uint64_t now_usec)
+{
+    uint64_t dt_usec = elapsed_usec(memory->used_usec, now_usec);
+    uint64_t faults = counted(domain->major_faults, memory->major_faults);
+    bool swaps = counted(domain->swap_in_kib, memory->swap_in_kib) >= SWAPPING_KIB;
+    bool thrashes = is_short_of_headroom(memory, limits) &&
+                    faults > multiply_divide(THRASHING_FAULTS_PER_SEC, dt_usec, USEC_PER_SEC);
+    if (!first && (swaps || thrashes)) {
+        memory->has_swapped = true;
+        memory->swapped_usec = now_usec;
+    }
+    memory->swap_in_kib = domain->swap_in_kib.value;
+    memory->major_faults = domain->major_faults.value;
+}
+
+static bool swaps_now(const struct policy_memory *memory, const struct domain *domain,
+                      uint64_t now_usec)
+{
+    return memory->has_swapped && elapsed_usec(memory->swapped_usec, now_usec) <= echo_usec(domain);
+}
+
+static bool has_swapped_of_late(const struct policy_memory *memory, uint64_t now_usec)
+{
+    return memory->has_swapped && elapsed_usec(memory->swapped_usec, now_usec) < SWAPPING_USEC;
+}
+
+static void learn_hunger(struct policy_memory *memory, const struct policy_limits *limits,
+                         const struct domain *domain, uint64_t now_usec)
+{
+    bool was_hungry = memory->is_hungry;
+    memory->is_hungry = memory->usable_kib < limits->headroom_kib / HUNGRY_DIVISOR;
+    if (memory->is_hungry && !was_hungry) {
+        memory->hungry_usec = now_usec;
+        memory->hungry_size_kib = domain->actual_kib.value;
+    }
+}
+
+/* It was given R and has had nothing to show for it ever since. */
+static bool is_insatiable(const struct policy_memory *memory, const struct policy_limits *limits,
+                          uint64_t now_usec)
+{
+    return memory->is_hungry && elapsed_usec(memory->hungry_usec, now_usec) >= INSATIABLE_USEC &&
+           memory->actual_kib >= add_saturated(memory->hungry_size_kib, limits->headroom_kib);
+}
+
+/* ---- what a domain shows ---- */
+
+static void learn_report(struct policy_memory *memory, const struct policy_config *config,
+                         const struct policy_limits *limits, const struct domain *domain,
                          const struct snapshot *snapshot)
 {
     bool first = !memory->has_report;
@@ -258,8 +400,13 @@ static void learn_report(struct policy_memory *memory, const struct domain *doma
     memory->last_update_sec = domain->last_update_sec.value;
     memory->unused_kib = domain->unused_kib.value;
     memory->available_kib = domain->available_kib.value;
+    memory->usable_kib = memory->unused_kib;
+    if (domain->usable_kib.known)
+        memory->usable_kib = max_u64(memory->unused_kib, domain->usable_kib.value);
     learn_lag(memory, snapshot->now_usec, starts_anew);
-    learn_used(memory, domain, first, snapshot->now_usec);
+    learn_pain(memory, limits, domain, first, snapshot->now_usec);
+    learn_hunger(memory, limits, domain, snapshot->now_usec);
+    learn_used(memory, config->metric, domain, first, snapshot->now_usec);
 }
 
 /* Notices whether the balloon moves as it was asked to, or as somebody else wants it. */
@@ -279,27 +426,67 @@ static void learn_size(struct policy_memory *memory, const struct domain *domain
     memory->actual_kib = actual;
 }
 
+static uint64_t dead_band_kib(uint64_t size_kib)
+{
+    return max_u64(DEAD_BAND_KIB, size_kib / DEAD_BAND_DIVISOR);
+}
+
+/* Whether the balloon has stopped short of what it was last asked for by more than is worth a call.
+ */
+static bool has_stopped_short(const struct policy_memory *memory, uint64_t now_usec)
+{
+    return memory->has_asked &&
+           apart(memory->asked_kib, memory->actual_kib) > dead_band_kib(memory->actual_kib) &&
+           elapsed_usec(memory->moved_usec, now_usec) >= IN_FLIGHT_USEC;
+}
+
+static bool is_left_alone(const struct policy_memory *memory, uint64_t now_usec)
+{
+    return memory->backoff_usec != 0 &&
+           elapsed_usec(memory->stuck_usec, now_usec) < memory->backoff_usec;
+}
+
+/* A balloon that moves at all, or was asked for nothing more, is forgiven. */
+static void learn_stuck(struct policy_memory *memory, uint64_t now_usec)
+{
+    if (is_left_alone(memory, now_usec))
+        return;
+    if (has_stopped_short(memory, now_usec)) {
+        memory->backoff_usec = clamp(2 * memory->backoff_usec, IN_FLIGHT_USEC, BACKOFF_MOST_USEC);
+        memory->stuck_usec = now_usec;
+    } else if (memory->moved_usec > memory->asked_usec) {
+        memory->backoff_usec = 0;
+    }
+}
+
 /* Takes in what the domain shows. Returns POLICY_SETTLED if it can be decided on, else why not. */
-static enum policy_reason learn(struct policy_memory *memory, const struct domain *domain,
+static enum policy_reason learn(struct policy_memory *memory, const struct policy_config *config,
+                                const struct policy_limits *limits, const struct domain *domain,
                                 const struct snapshot *snapshot)
 {
+    memory->has_rss = memory->has_rss || domain->rss_kib.known;
     if (domain->rss_kib.known)
         memory->rss_kib = domain->rss_kib.value;
     if (domain->max_kib != 0 && !domain->has_balloon)
         return POLICY_NO_BALLOON;
     if (domain->max_kib == 0 || !domain->actual_kib.known)
-        return POLICY_UNREAD;
+        return limits->managed ? POLICY_UNREAD : POLICY_UNMANAGED;
     bool has_report = domain->period_sec != 0 && has_full_report(domain);
     if (has_report && !is_possible(domain))
-        return POLICY_IMPOSSIBLE;
+        return limits->managed ? POLICY_IMPOSSIBLE : POLICY_UNMANAGED;
     if (has_report && is_new_report(memory, domain))
-        learn_report(memory, domain, snapshot);
+        learn_report(memory, config, limits, domain, snapshot);
     learn_size(memory, domain, snapshot->now_usec);
+    if (!limits->managed)
+        return POLICY_UNMANAGED;
     if (!domain->is_running)
         return POLICY_PAUSED;
     if (!has_report)
         return POLICY_NO_NEWS;
-    return is_fresh(memory, domain, snapshot->now_usec) ? POLICY_SETTLED : POLICY_STALE;
+    if (!is_fresh(memory, domain, snapshot->now_usec))
+        return POLICY_STALE;
+    learn_stuck(memory, snapshot->now_usec);
+    return is_left_alone(memory, snapshot->now_usec) ? POLICY_STUCK : POLICY_SETTLED;
 }
 
 /* ---- what a guest should have ---- */
@@ -309,15 +496,29 @@ bool policy_is_held(enum policy_reason reason)
     return reason >= POLICY_NO_BALLOON;
 }
 
-/* A guest that can never be as large as the minimum is at least as large as it can be. */
-static uint64_t min_kib(const struct policy_config *config, const struct domain *domain)
+static uint64_t max_kib(const struct policy_limits *limits, const struct domain *domain)
 {
-    return min_u64(config->min_kib, domain->max_kib);
+    return min_u64(limits->max_kib, domain->max_kib);
+}
+
+/* A guest that can never be as large as the minimum is at least as large as it can be. */
+static uint64_t min_kib(const struct policy_limits *limits, const struct domain *domain)
+{
+    return min_u64(limits->min_kib, max_kib(limits, domain));
+}
+
+/* R. */
+static uint64_t least_unused_kib(const struct policy_limits *limits,
+                                 const struct policy_memory *memory)
+{
+    if (limits->headroom_percent == 0)
+        return limits->headroom_kib;
+    return multiply_divide(memory->needed_kib, limits->headroom_percent, 100);
 }
 
 /* R, and what the guest can take before the next decision reaches it. */
 static uint64_t headroom_kib(const struct policy_config *config, const struct domain *domain,
-                             const struct policy_memory *memory)
+                             const struct policy_memory *memory, uint64_t least_kib)
 {
     uint64_t horizon_usec = add_saturated(
         config->interval_usec, (uint64_t)domain->period_sec * USEC_PER_SEC + BALLOON_LATENCY_USEC);
@@ -327,7 +528,7 @@ static uint64_t headroom_kib(const struct policy_config *config, const struct do
     uint64_t surge = multiply_divide(config->surge_kib_per_sec,
                                      min_u64(horizon_usec, SURGE_HORIZON_USEC), USEC_PER_SEC);
     uint64_t growth = multiply_divide(memory->rate_kib_per_sec, horizon_usec, USEC_PER_SEC);
-    return add_saturated(config->headroom_kib, max_u64(surge, growth));
+    return add_saturated(least_kib, max_u64(surge, growth));
 }
 
 /* A domain that could not be read has the size that it had when it last could. */
@@ -359,90 +560,219 @@ static void reckon_debt(struct policy_decision *decision, const struct domain *d
     decision->rss_kib = memory->rss_kib;
     decision->overhead_kib = max_u64(OVERHEAD_LEAST_KIB, subtract_to_zero(memory->rss_kib, size));
     decision->target_kib = decision->from_kib;
-    decision->floor_kib = decision->ceiling_kib = decision->from_kib;
-}
-
-static uint64_t dead_band_kib(uint64_t size_kib)
-{
-    return max_u64(DEAD_BAND_KIB, size_kib / DEAD_BAND_DIVISOR);
+    decision->floor_kib = decision->ceiling_kib = decision->wish_kib = decision->from_kib;
 }
 
 /* Growth worth a call: the dead band, but never more than a quarter of what is beyond R, or a large
  * guest would have used that up before it gets a call. */
-static uint64_t least_growth_kib(const struct policy_config *config,
-                                 const struct policy_decision *decision)
+static uint64_t least_growth_kib(const struct policy_decision *decision)
 {
     if (decision->reason == POLICY_STARVING)
         return ARRIVED_KIB;
-    uint64_t beyond = subtract_to_zero(decision->headroom_kib, config->headroom_kib);
+    uint64_t beyond = subtract_to_zero(decision->headroom_kib, decision->least_kib);
     return min_u64(dead_band_kib(decision->from_kib), max_u64(DEAD_BAND_KIB, beyond / 4));
 }
 
-/* Sets the range in which the domain's target is sought, and the reason it would move for. */
-static void reckon_range(struct policy_decision *decision, const struct policy_config *config,
-                         const struct domain *domain, const struct policy_memory *memory)
+/* What it needs. Who swaps in, with little left, needs all that it has. */
+static uint64_t needed_kib(const struct policy_decision *decision, const struct domain *domain,
+                           const struct policy_memory *memory, uint64_t now_usec)
+{
+    bool needs_all =
+        swaps_now(memory, domain, now_usec) && memory->usable_kib < decision->headroom_kib;
+    uint64_t needed =
+        needs_all ? max_u64(memory->needed_kib, decision->from_kib) : memory->needed_kib;
+    return believed_kib(memory, needed);
+}
+
+/* The figures that the domain itself gives. */
+static void reckon_needs(struct policy_decision *decision, const struct policy_config *config,
+                         const struct policy_limits *limits, const struct domain *domain,
+                         const struct policy_memory *memory, uint64_t now_usec)
+{
+    decision->min_kib = min_kib(limits, domain);
+    decision->max_kib = max_kib(limits, domain);
+    decision->shares = clamp(limits->shares, 1, SHARES_MOST);
+    decision->least_kib = least_unused_kib(limits, memory);
+    decision->headroom_kib = headroom_kib(config, domain, memory, decision->least_kib);
+    decision->used_kib = memory->used_kib;
+    decision->peak_kib = memory->peak_kib;
+    decision->unused_kib = subtract_to_zero(decision->from_kib, memory->used_kib);
+    decision->claimed_kib = memory->needed_kib;
+    decision->needed_kib = needed_kib(decision, domain, memory, now_usec);
+    decision->overclaims = decision->needed_kib < decision->claimed_kib;
+    decision->is_insatiable = is_insatiable(memory, limits, now_usec);
+    if (subtract_to_zero(decision->from_kib, decision->needed_kib) < decision->least_kib)
+        decision->reason = POLICY_STARVING;
+}
+
+/* How hard memory is to be looked for in this cycle. */
+struct pressure {
+    bool is_hard;     /* small bits are worth a call, past peaks are not waited for */
+    bool takes_cache; /* page cache is the guests' to give */
+};
+
+/* What it is to have in the end if the host has enough for all, and the reason for that. */
+static void reckon_wish(struct policy_decision *decision, struct pressure pressure)
 {
     uint64_t from = decision->from_kib;
-    uint64_t min = min_kib(config, domain);
-    uint64_t headroom = headroom_kib(config, domain, memory);
-    uint64_t wanted = clamp(add_saturated(memory->used_kib, headroom), min, domain->max_kib);
-    uint64_t kept = clamp(add_saturated(memory->peak_kib, headroom), min, domain->max_kib);
+    uint64_t min = decision->min_kib;
+    uint64_t max = decision->max_kib;
+    uint64_t headroom = decision->headroom_kib;
+    uint64_t wanted = clamp(add_saturated(decision->needed_kib, headroom), min, max);
+    uint64_t peak = pressure.is_hard ? decision->used_kib : decision->peak_kib;
+    uint64_t kept = clamp(add_saturated(peak, headroom), min, max);
+    uint64_t band =
+        pressure.is_hard ? dead_band_kib(from) / PRESSED_BAND_DIVISOR : 2 * dead_band_kib(from);
 
-    decision->used_kib = memory->used_kib;
-    decision->unused_kib = subtract_to_zero(from, memory->used_kib);
-    decision->headroom_kib = headroom;
-    if (decision->unused_kib < config->headroom_kib)
-        decision->reason = POLICY_STARVING;
-    if (wanted > from && wanted - from > least_growth_kib(config, decision)) {
+    if (wanted > from && (from < min || wanted - from > least_growth_kib(decision))) {
         if (decision->reason != POLICY_STARVING)
             decision->reason = POLICY_NEEDS;
         decision->ceiling_kib = wanted;
-    } else if (from > kept && from - kept > 2 * dead_band_kib(from)) {
+    } else if (from > kept && (from > max || from - kept > band)) {
         decision->reason = POLICY_SPARE;
-        decision->ceiling_kib = kept;
-    } else if (subtract_to_zero(domain->max_kib, from) <= ARRIVED_KIB) {
+        decision->ceiling_kib =
+            max_u64(kept, min_u64(from, add_saturated(decision->used_kib, decision->least_kib)));
+        if (from > max)
+            decision->bound = POLICY_BOUND_MAX;
+    } else if (subtract_to_zero(max, from) <= ARRIVED_KIB) {
         decision->bound = POLICY_BOUND_MAX;
     } else if (wanted > from) {
         decision->bound = POLICY_BOUND_DEAD_BAND;
+    } else if (decision->overclaims) {
+        decision->bound = POLICY_BOUND_UNTOUCHED;
     }
-    /* What it gives to the last: all but R; nothing if it has no more than R. */
-    uint64_t needed = add_saturated(memory->used_kib, config->headroom_kib);
-    decision->floor_kib = min_u64(decision->ceiling_kib, max_u64(min, min_u64(from, needed)));
+    decision->wish_kib = decision->ceiling_kib;
+}
+
+/* Page cache is used, but not needed: it is fed when all others have enough, and only so far. */
+static void wish_for_cache(struct policy_decision *decision)
+{
+    uint64_t all = add_saturated(decision->used_kib, decision->headroom_kib);
+    uint64_t most = add_saturated(CACHE_FACTOR * decision->needed_kib, decision->headroom_kib);
+    uint64_t wish = clamp(min_u64(all, most), decision->min_kib, decision->max_kib);
+    if (decision->overclaims || decision->used_kib <= decision->needed_kib)
+        return;
+    bool is_worth_it =
+        wish > decision->from_kib && wish - decision->from_kib > dead_band_kib(decision->from_kib);
+    if (is_worth_it)
+        decision->wish_kib = max_u64(wish, decision->wish_kib);
+    if (decision->reason != POLICY_SETTLED || all <= decision->from_kib)
+        return;
+    if (is_worth_it)
+        decision->reason = POLICY_CACHES;
+    else if (most < all)
+        decision->bound = POLICY_BOUND_CACHE;
+}
+
+/* What it gives to the last: all but R; nothing if it has no more than R. */
+static uint64_t floor_kib(const struct policy_decision *decision, struct pressure pressure,
+                          uint64_t least_kib)
+{
+    uint64_t used = pressure.takes_cache ? decision->claimed_kib : decision->used_kib;
+    uint64_t kept = min_u64(decision->from_kib, add_saturated(used, least_kib));
+    return min_u64(decision->ceiling_kib, max_u64(decision->min_kib, kept));
 }
 
 /* ---- the level ---- */
 
-/* The bottom of the vessel. A report can say more is used than there is, when it is behind a
- * shrink. */
-static uint64_t bottom_kib(const struct policy_decision *decision)
+/* What LEVEL_KIB at the usual shares is to one of SHARES. */
+static uint64_t weighed_kib(uint64_t level_kib, uint64_t shares)
 {
-    return min_u64(decision->used_kib, decision->from_kib);
+    uint64_t product;
+    return __builtin_mul_overflow(level_kib, shares, &product) ? UINT64_MAX
+                                                               : product / POLICY_SHARES;
 }
 
 static uint64_t at_level(const struct policy_decision *decision, uint64_t level_kib)
 {
-    return clamp(add_saturated(bottom_kib(decision), level_kib), decision->floor_kib,
-                 decision->ceiling_kib);
+    return clamp(add_saturated(decision->bottom_kib, weighed_kib(level_kib, decision->shares)),
+                 decision->floor_kib, decision->ceiling_kib);
 }
 
-static uint64_t sum_at_level(const struct policy_decision *decisions, size_t count,
-                             uint64_t level_kib)
+/* What all that are in play have together at a level, and the shares of those whom a higher level
+ * would give more. */
+struct filling {
+    uint64_t level_kib;
+    uint64_t sum_kib;
+    uint64_t rising_shares;
+};
+
+static struct filling fill(const struct policy_decision *decisions, size_t count,
+                           uint64_t level_kib)
 {
-    uint64_t sum = 0;
-    for (size_t i = 0; i < count; i++)
-        if (decisions[i].in_play)
-            sum = add_saturated(sum, at_level(&decisions[i], level_kib));
-    return sum;
+    struct filling filling = {.level_kib = level_kib};
+    for (size_t i = 0; i < count; i++) {
+        const struct policy_decision *decision = &decisions[i];
+        if (!decision->in_play)
+            continue;
+        uint64_t target = at_level(decision, level_kib);
+        filling.sum_kib = add_saturated(filling.sum_kib, target);
+        if (target > decision->floor_kib && target < decision->ceiling_kib)
+            filling.rising_shares += decision->shares;
+    }
+    return filling;
 }
 
-static uint64_t highest_level(const struct policy_decision *decisions, size_t count)
+/* At this level all that are in play are full. */
+static uint64_t highest_level_kib(const struct policy_decision *decisions, size_t count)
 {
     uint64_t highest = 0;
-    for (size_t i = 0; i < count; i++)
-        if (decisions[i].in_play)
-            highest = max_u64(
-                highest, subtract_to_zero(decisions[i].ceiling_kib, bottom_kib(&decisions[i])));
+    for (size_t i = 0; i < count; i++) {
+        const struct policy_decision *decision = &decisions[i];
+        if (!decision->in_play || decision->ceiling_kib <= decision->bottom_kib)
+            continue;
+        uint64_t depth = decision->ceiling_kib - decision->bottom_kib;
+        highest = max_u64(
+            highest, add_saturated(multiply_divide(depth, POLICY_SHARES, decision->shares), 1));
+    }
     return highest;
+}
+
+/* The level at which BUDGET_KIB would be used up if nobody reached a bound on the way there. */
+static uint64_t straight_on_kib(struct filling from, uint64_t budget_kib)
+{
+    if (from.sum_kib <= budget_kib)
+        return add_saturated(from.level_kib, multiply_divide(budget_kib - from.sum_kib,
+                                                             POLICY_SHARES, from.rising_shares));
+    uint64_t down = multiply_divide(from.sum_kib - budget_kib, POLICY_SHARES, from.rising_shares);
+    return subtract_to_zero(from.level_kib, add_saturated(down, 1));
+}
+
+/* The middle of two levels by orders of magnitude: where memory is scarce the level is nearer to
+ * nothing than to the deepest vessel. */
+static uint64_t middle_kib(uint64_t low_kib, uint64_t high_kib)
+{
+    int low_bits = 64 - __builtin_clzll(low_kib | 1);
+    int high_bits = 64 - __builtin_clzll(high_kib | 1);
+    if (high_bits - low_bits > 2)
+        return UINT64_C(1) << ((low_bits + high_bits) / 2);
+    return low_kib + (high_kib - low_kib) / 2;
+}
+
+/*
+ * The highest level that BUDGET_KIB affords, or 0 where it affords none. The sum rises with the
+ * level in straight pieces: going straight on from the last guess (Newton's method) finds the piece
+ * in a few steps, halving in between bounds their number by twice that of the bits.
+ */
+static uint64_t find_level_kib(const struct policy_decision *decisions, size_t count,
+                               uint64_t budget_kib)
+{
+    struct filling guess = fill(decisions, count, highest_level_kib(decisions, count));
+    uint64_t low = 0;
+    uint64_t high = guess.level_kib;
+    if (guess.sum_kib <= budget_kib)
+        return high;
+    for (bool halve = true; high - low > 1; halve = !halve) {
+        uint64_t next = middle_kib(low, high);
+        if (!halve && guess.rising_shares != 0)
+            next = straight_on_kib(guess, budget_kib);
+        guess = fill(decisions, count, clamp(next, low + 1, high - 1));
+        if (guess.sum_kib > budget_kib)
+            high = guess.level_kib;
+        else
+            low = guess.level_kib;
+    }
+    return low;
 }
 
 /*
@@ -451,84 +781,190 @@ static uint64_t highest_level(const struct policy_decision *decisions, size_t co
  */
 static uint64_t pour(struct policy_decision *decisions, size_t count, uint64_t budget_kib)
 {
-    uint64_t low = 0;
-    uint64_t high = highest_level(decisions, count);
-    if (sum_at_level(decisions, count, high) <= budget_kib)
-        low = high;
-    while (high - low > 1) {
-        uint64_t middle = low + (high - low) / 2;
-        if (sum_at_level(decisions, count, middle) <= budget_kib)
-            low = middle;
-        else
-            high = middle;
-    }
+    uint64_t level = find_level_kib(decisions, count, budget_kib);
     for (size_t i = 0; i < count; i++)
         if (decisions[i].in_play)
-            decisions[i].target_kib = at_level(&decisions[i], low);
-    return low;
+            decisions[i].target_kib = at_level(&decisions[i], level);
+    return level;
+}
+
+/* What is left when all have enough goes to those who would take more. */
+static void pour_rest(struct policy_decision *decisions, size_t count, uint64_t budget_kib)
+{
+    bool someone_wishes = false;
+    for (size_t i = 0; i < count; i++) {
+        if (!decisions[i].in_play)
+            continue;
+        someone_wishes = someone_wishes || decisions[i].wish_kib > decisions[i].target_kib;
+        decisions[i].floor_kib = decisions[i].target_kib;
+        decisions[i].ceiling_kib = max_u64(decisions[i].wish_kib, decisions[i].target_kib);
+    }
+    if (someone_wishes)
+        pour(decisions, count, budget_kib);
+}
+
+/* Whether someone is left with less than R by the targets. */
+static bool lacks_headroom(const struct policy_decision *decision)
+{
+    uint64_t needed =
+        min_u64(add_saturated(decision->bottom_kib, decision->least_kib), decision->ceiling_kib);
+    return decision->in_play && decision->target_kib < needed;
+}
+
+static bool someone_lacks_headroom(const struct policy_decision *decisions, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (lacks_headroom(&decisions[i]))
+            return true;
+    return false;
 }
 
 /*
  * Not everyone can have R of what the budget is. Nobody is brought below it for the host's sake;
  * but what is unused below it is balanced too: who has more gives to who has less, and keeps at
- * least half of R against surprises.
+ * least half of R against surprises. Who is insatiable gives what it has beyond its share.
  */
-static void balance_below_headroom(const struct policy_config *config,
-                                   const struct snapshot *snapshot,
-                                   struct policy_decision *decisions, uint64_t budget_kib)
+static void balance_below_headroom(struct policy_decision *decisions, size_t count,
+                                   struct pressure pressure, uint64_t budget_kib)
 {
     uint64_t kept_together = 0;
-    for (size_t i = 0; i < snapshot->count; i++) {
+    for (size_t i = 0; i < count; i++) {
         struct policy_decision *decision = &decisions[i];
         if (!decision->in_play)
             continue;
         kept_together = add_saturated(kept_together, decision->floor_kib);
-        uint64_t min = min_kib(config, &snapshot->domains[i]);
-        uint64_t half = add_saturated(decision->used_kib, config->headroom_kib / 2);
-        decision->floor_kib = min_u64(decision->floor_kib, max_u64(min, half));
+        decision->floor_kib =
+            min_u64(decision->floor_kib, floor_kib(decision, pressure, decision->least_kib / 2));
+        if (decision->is_insatiable && decision->from_kib > decision->fair_kib) {
+            uint64_t share = max_u64(decision->fair_kib, decision->min_kib);
+            decision->floor_kib = min_u64(decision->floor_kib, share);
+            decision->bottom_kib = subtract_to_zero(share, decision->least_kib);
+        }
     }
-    pour(decisions, snapshot->count, max_u64(kept_together, budget_kib));
+    pour(decisions, count, max_u64(kept_together, budget_kib));
 }
 
 /* ---- the host ---- */
 
+static bool is_below(uint64_t available_kib, uint64_t mark_kib, bool was_below)
+{
+    uint64_t recovered = was_below ? mark_kib / RECOVERY_DIVISOR : 0;
+    return available_kib <= add_saturated(mark_kib, recovered);
+}
+
+static enum policy_host_state host_state(const struct policy_config *config,
+                                         const struct host *host, enum policy_host_state before)
+{
+    const uint64_t marks_kib[] = {
+        [POLICY_HOST_SOFT] = config->host_reserve_kib,
+        [POLICY_HOST_HARD] = multiply_divide(config->host_reserve_kib, HARD_PERCENT, 100),
+        [POLICY_HOST_LOW] = multiply_divide(config->host_reserve_kib, LOW_PERCENT, 100),
+    };
+    enum policy_host_state state = POLICY_HOST_LOW;
+    while (state > POLICY_HOST_HIGH &&
+           !is_below(host->available_kib, marks_kib[state], before >= state))
+        state--;
+    return state;
+}
+
+/* What all domains come to together. */
+struct totals {
+    uint64_t rss_kib;      /* what their emulators hold now */
+    uint64_t promised_kib; /* what they may take at any moment, overheads included */
+    uint64_t fixed_kib;    /* the part of that which is not to be shared out */
+    uint64_t lacking_kib;  /* what those in play need more */
+    bool someone_starves;  /* and could have more */
+    bool someone_is_doubted;
+};
+
 /* What all guests together may have, overheads included. */
 static uint64_t pool_kib(const struct policy_config *config, const struct host *host,
-                         const struct policy_decision *decisions, size_t count)
+                         const struct totals *totals)
 {
-    uint64_t pool = host->available_kib;
-    for (size_t i = 0; i < count; i++)
-        pool = add_saturated(pool, decisions[i].rss_kib);
+    uint64_t pool = add_saturated(host->available_kib, totals->rss_kib);
     return subtract_to_zero(pool, config->host_reserve_kib);
 }
 
-/* What may physically be taken from the host now, whatever the pool has to promise. */
-static uint64_t growable_kib(const struct policy_config *config, const struct host *host)
+/* What may be granted now: promised to nobody, and physically there. */
+static uint64_t free_kib(const struct policy_config *config, const struct snapshot *snapshot,
+                         const struct policy_host *host, const struct totals *totals)
 {
-    return subtract_to_zero(host->available_kib, config->host_reserve_kib);
+    if (host->state != POLICY_HOST_HIGH)
+        return 0;
+    return min_u64(subtract_to_zero(host->pool_kib, totals->promised_kib),
+                   subtract_to_zero(snapshot->host.available_kib, config->host_reserve_kib));
 }
 
-/* What of the pool is left once everything promised, and every overhead, is taken off. */
-static uint64_t unpromised_kib(const struct policy_decision *decisions, size_t count, uint64_t pool)
+static void add_to_totals(struct totals *totals, const struct policy_decision *decision)
 {
-    uint64_t promised = 0;
-    for (size_t i = 0; i < count; i++)
-        promised = add_saturated(promised,
-                                 add_saturated(decisions[i].owed_kib, decisions[i].overhead_kib));
-    return subtract_to_zero(pool, promised);
+    uint64_t promised = add_saturated(decision->owed_kib, decision->overhead_kib);
+    totals->rss_kib = add_saturated(totals->rss_kib, decision->rss_kib);
+    totals->promised_kib = add_saturated(totals->promised_kib, promised);
+    totals->fixed_kib =
+        add_saturated(totals->fixed_kib, decision->in_play ? decision->overhead_kib : promised);
+    if (!decision->in_play)
+        return;
+    uint64_t right =
+        min_u64(add_saturated(decision->needed_kib, decision->headroom_kib), decision->max_kib);
+    uint64_t lacking = subtract_to_zero(right, decision->from_kib);
+    totals->lacking_kib = add_saturated(totals->lacking_kib, lacking);
+    totals->someone_starves =
+        totals->someone_starves || (decision->reason == POLICY_STARVING && lacking > ARRIVED_KIB);
 }
 
-/* What of the pool the domains in play can have in the end: all but overheads and what others hold.
+/* ---- shares ---- */
+
+/*
+ * A domain's claim in units that add up: its shares by what its memory costs it, idle memory
+ * costing IDLE_COST times as much as memory in use. Min-funding revocation takes from whoever pays
+ * least per page, so that in the end all pay the same: S / (P * (f + k * (1 - f))) is equal for
+ * all, and P in proportion to this.
  */
-static uint64_t shareable_kib(const struct policy_decision *decisions, size_t count, uint64_t pool)
+static uint64_t claim(const struct policy_decision *decision)
 {
-    uint64_t fixed = 0;
+    uint64_t size = max_u64(decision->from_kib, 1);
+    uint64_t used_permille = min_u64(decision->needed_kib, size) * 1000 / size;
+    uint64_t cost = used_permille + IDLE_COST * (1000 - used_permille);
+    return decision->shares * IDLE_COST * 1000 / cost;
+}
+
+static void share_out(struct policy_decision *decisions, size_t count, uint64_t budget_kib)
+{
+    uint64_t claims = 0;
     for (size_t i = 0; i < count; i++) {
-        fixed = add_saturated(fixed, decisions[i].overhead_kib);
         if (!decisions[i].in_play)
-            fixed = add_saturated(fixed, decisions[i].owed_kib);
+            continue;
+        decisions[i].fair_kib = claim(&decisions[i]);
+        claims = add_saturated(claims, decisions[i].fair_kib);
     }
-    return subtract_to_zero(pool, fixed);
+    for (size_t i = 0; i < count; i++)
+        if (decisions[i].in_play)
+            decisions[i].fair_kib = multiply_divide(budget_kib, decisions[i].fair_kib, claims);
+}
+
+/*
+ * Who asks for more than can be believed gets no more than its share as long as others have less
+ * than they should: claims that its emulator's size belies are not even kept beyond that.
+ */
+static void bound_by_share(struct policy_decision *decision)
+{
+    if (!decision->in_play)
+        return;
+    uint64_t share = max_u64(decision->fair_kib, decision->min_kib);
+    if (decision->overclaims && decision->from_kib > share) {
+        uint64_t kept = max_u64(share, add_saturated(decision->needed_kib, decision->least_kib));
+        decision->ceiling_kib = min_u64(decision->ceiling_kib, kept);
+        decision->floor_kib = min_u64(decision->floor_kib, decision->ceiling_kib);
+    } else if (decision->is_insatiable) {
+        decision->ceiling_kib = min_u64(decision->ceiling_kib, max_u64(decision->from_kib, share));
+    }
+}
+
+static void bound_by_shares(struct policy_decision *decisions, size_t count, uint64_t budget_kib)
+{
+    share_out(decisions, count, budget_kib);
+    for (size_t i = 0; i < count; i++)
+        bound_by_share(&decisions[i]);
 }
 
 /* ---- from the targets of the end to those of this cycle ---- */
@@ -559,6 +995,8 @@ static void limit_shrink(struct policy_decision *decision, const struct policy_c
                                     (uint64_t)GRADUAL_DENOMINATOR * steps);
     if (!memory->has_unseen) {
         hold(decision, POLICY_BOUND_GRACE);
+    } else if (has_swapped_of_late(memory, now_usec)) {
+        hold(decision, POLICY_BOUND_SWAPPING);
     } else if (is_in_flight(memory, memory->actual_kib, now_usec)) {
         hold(decision, POLICY_BOUND_IN_FLIGHT);
     } else if (memory->has_shrunk &&
@@ -570,123 +1008,192 @@ static void limit_shrink(struct policy_decision *decision, const struct policy_c
     }
 }
 
+/* Why it does not get all that it would take. */
+static enum policy_bound bound_of_growth(const struct policy_decision *decision)
+{
+    return decision->is_insatiable && decision->target_kib >= decision->fair_kib
+               ? POLICY_BOUND_SHARE
+               : POLICY_BOUND_POOL;
+}
+
 /* Turns the target of the end into a shrink, a wish to grow (in play for what is unpromised) or a
  * hold. */
 static void choose_action(struct policy_decision *decision, const struct policy_config *config,
-                          const struct domain *domain, const struct policy_memory *memory,
-                          uint64_t now_usec, bool someone_starves)
+                          const struct policy_memory *memory, uint64_t now_usec,
+                          struct pressure pressure)
 {
     uint64_t from = decision->from_kib;
     uint64_t target = decision->target_kib;
-    uint64_t least_move = dead_band_kib(from) / (someone_starves ? STARVING_BAND_DIVISOR : 1);
+    uint64_t least_move = dead_band_kib(from) / (pressure.is_hard ? PRESSED_BAND_DIVISOR : 1);
+    if (from > decision->max_kib)
+        least_move = 0;
     decision->in_play = false;
     if (target > from) {
         decision->action = POLICY_GROW;
         decision->in_play = true;
-        if (target == domain->max_kib)
+        if (target == decision->max_kib)
             decision->bound = POLICY_BOUND_MAX;
         else if (target < decision->ceiling_kib)
-            decision->bound = POLICY_BOUND_POOL;
+            decision->bound = bound_of_growth(decision);
         decision->floor_kib = min_u64(target, decision->owed_kib);
         decision->ceiling_kib = target;
     } else if (from - target > least_move) {
         decision->action = POLICY_SHRINK;
         if (decision->reason != POLICY_SPARE)
             decision->reason = POLICY_DONATES;
-        if (target == config->min_kib)
+        if (target == decision->min_kib)
             decision->bound = POLICY_BOUND_MIN;
         limit_shrink(decision, config, memory, now_usec);
     } else {
-        hold(decision, decision->ceiling_kib > from ? POLICY_BOUND_POOL : POLICY_UNBOUND);
+        hold(decision, decision->ceiling_kib > from ? bound_of_growth(decision) : POLICY_UNBOUND);
     }
 }
 
 /* Drops a growth that what is unpromised has made too small, or too small for its minimum. */
-static void settle_growth(struct policy_decision *decision, const struct policy_config *config,
-                          const struct domain *domain)
+static void settle_growth(struct policy_decision *decision)
 {
-    uint64_t gained = subtract_to_zero(decision->target_kib, decision->from_kib);
-    uint64_t least = least_growth_kib(config, decision);
+    uint64_t from = decision->from_kib;
+    uint64_t gained = subtract_to_zero(decision->target_kib, from);
     if (decision->target_kib < decision->ceiling_kib)
-        decision->bound = POLICY_BOUND_POOL;
-    if (gained <= least || decision->target_kib < min_kib(config, domain))
+        decision->bound = bound_of_growth(decision);
+    bool is_too_little = gained <= least_growth_kib(decision) && from >= decision->min_kib;
+    if (gained == 0 || is_too_little || decision->target_kib < decision->min_kib)
         hold(decision, decision->bound);
 }
 
-/* Takes everyone in, and sets the range of those that can be decided on. */
-static void look_at_all(const struct policy_config *config, const struct snapshot *snapshot,
-                        struct policy_memory *memory, struct policy_decision *decisions)
+/* A balloon found stuck is asked for the size it has: it is not to move on its own one day, and
+ * nobody is to wait for it. */
+static void withdraw(struct policy_decision *decision, const struct policy_memory *memory)
 {
+    if (!memory->has_asked || memory->asked_kib == decision->from_kib)
+        return;
+    decision->action = memory->asked_kib > decision->from_kib ? POLICY_SHRINK : POLICY_GROW;
+}
+
+/*
+ * Has SIZE bytes ready when the loop comes to them: an element is larger than what the processor
+ * foresees.
+ */
+static void prefetch(const void *element, size_t size)
+{
+    for (size_t offset = 0; offset < size; offset += CACHE_LINE_BYTES)
+        __builtin_prefetch((const char *)element + offset);
+}
+
+/* Takes everyone in. */
+static struct totals look_at_all(const struct policy_config *config,
+                                 const struct snapshot *snapshot,
+                                 const struct policy_limits *limits, struct policy_memory *memory,
+                                 struct policy_decision *decisions)
+{
+    struct totals totals = {0};
     for (size_t i = 0; i < snapshot->count; i++) {
         const struct domain *domain = &snapshot->domains[i];
         struct policy_decision *decision = &decisions[i];
+        if (i + PREFETCH_DOMAINS < snapshot->count) {
+            prefetch(domain + PREFETCH_DOMAINS, offsetof(struct domain, settings));
+            prefetch(&memory[i + PREFETCH_DOMAINS], sizeof(*memory));
+        }
         memset(decision, 0, sizeof(*decision));
-        decision->reason = learn(&memory[i], domain, snapshot);
+        decision->reason = learn(&memory[i], config, &limits[i], domain, snapshot);
         reckon_debt(decision, domain, &memory[i], snapshot->now_usec);
-        if (policy_is_held(decision->reason))
-            continue;
-        reckon_range(decision, config, domain, &memory[i]);
-        /* What is taken from one could not be given back where the host does not say what it has.
-         */
-        decision->in_play = snapshot->host.has_memory;
+        if (decision->reason == POLICY_STUCK)
+            withdraw(decision, &memory[i]);
+        if (!policy_is_held(decision->reason)) {
+            reckon_needs(decision, config, &limits[i], domain, &memory[i], snapshot->now_usec);
+            /* What is taken from one could not be given back where the host is silent. */
+            decision->in_play = snapshot->host.has_memory;
+            if (!decision->in_play)
+                hold(decision, POLICY_BOUND_HOST);
+        }
+        add_to_totals(&totals, decision);
+    }
+    return totals;
+}
+
+/* Someone has less than R, and what is free is not enough for all who need more; or the host itself
+ * is pressed. */
+static struct pressure pressure_on(const struct policy_host *host, const struct totals *totals,
+                                   uint64_t spare_kib)
+{
+    bool someone_wants = totals->someone_starves && totals->lacking_kib > spare_kib;
+    return (struct pressure){
+        .is_hard = someone_wants || host->state >= POLICY_HOST_HARD,
+        .takes_cache = someone_wants || host->state >= POLICY_HOST_LOW,
+    };
+}
+
+/* The ranges in which the targets are to be sought. */
+static void set_ranges(struct policy_decision *decisions, size_t count, struct pressure pressure)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct policy_decision *decision = &decisions[i];
         if (!decision->in_play)
-            hold(decision, POLICY_BOUND_HOST);
+            continue;
+        /* A report can say more is used than there is, when it is behind a shrink. */
+        decision->bottom_kib = min_u64(decision->needed_kib, decision->from_kib);
+        reckon_wish(decision, pressure);
+        wish_for_cache(decision);
+        decision->floor_kib = floor_kib(decision, pressure, decision->least_kib);
     }
 }
 
-/* The targets of the end, when everything asked for has arrived. */
-static void decide_ends(const struct policy_config *config, const struct snapshot *snapshot,
-                        struct policy_decision *decisions, uint64_t pool)
+/* The targets of the end, when everything asked for has arrived. Returns the level. */
+static uint64_t decide_ends(struct policy_decision *decisions, size_t count,
+                            struct pressure pressure, uint64_t budget_kib,
+                            enum policy_host_state state)
 {
-    uint64_t budget = shareable_kib(decisions, snapshot->count, pool);
-    if (pour(decisions, snapshot->count, budget) < config->headroom_kib &&
-        growable_kib(config, &snapshot->host) > 0)
-        balance_below_headroom(config, snapshot, decisions, budget);
+    uint64_t level = pour(decisions, count, budget_kib);
+    if (!someone_lacks_headroom(decisions, count))
+        pour_rest(decisions, count, budget_kib);
+    else if (state == POLICY_HOST_HIGH) /* what they give can be handed on */
+        balance_below_headroom(decisions, count, pressure, budget_kib);
+    return level;
 }
 
-/* Someone has less than R and could have more, if others gave it. */
-static bool someone_starves(const struct policy_decision *decisions, size_t count)
+static void grant_growth(struct policy_decision *decisions, size_t count, uint64_t budget_kib)
 {
     for (size_t i = 0; i < count; i++)
-        if (decisions[i].reason == POLICY_STARVING && decisions[i].bound != POLICY_BOUND_MAX)
-            return true;
-    return false;
-}
-
-static void grant_growth(const struct policy_config *config, const struct snapshot *snapshot,
-                         struct policy_decision *decisions, uint64_t pool)
-{
-    uint64_t budget = min_u64(unpromised_kib(decisions, snapshot->count, pool),
-                              growable_kib(config, &snapshot->host));
-    for (size_t i = 0; i < snapshot->count; i++)
         if (decisions[i].in_play)
-            budget = add_saturated(budget, decisions[i].floor_kib);
-    pour(decisions, snapshot->count, budget);
-    for (size_t i = 0; i < snapshot->count; i++)
+            budget_kib = add_saturated(budget_kib, decisions[i].floor_kib);
+    pour(decisions, count, budget_kib);
+    for (size_t i = 0; i < count; i++)
         if (decisions[i].in_play)
-            settle_growth(&decisions[i], config, &snapshot->domains[i]);
+            settle_growth(&decisions[i]);
 }
 
 void policy_decide(const struct policy_config *config, const struct snapshot *snapshot,
+                   const struct policy_limits *limits, struct policy_host *host,
                    struct policy_memory *memory, struct policy_decision *decisions)
 {
-    look_at_all(config, snapshot, memory, decisions);
-    uint64_t pool = pool_kib(config, &snapshot->host, decisions, snapshot->count);
-    decide_ends(config, snapshot, decisions, pool);
-    bool starves = someone_starves(decisions, snapshot->count);
-    for (size_t i = 0; i < snapshot->count; i++)
+    size_t count = snapshot->count;
+    struct totals totals = look_at_all(config, snapshot, limits, memory, decisions);
+    if (!snapshot->host.has_memory)
+        return;
+    host->state = host_state(config, &snapshot->host, host->state);
+    host->pool_kib = pool_kib(config, &snapshot->host, &totals);
+    uint64_t budget = subtract_to_zero(host->pool_kib, totals.fixed_kib);
+    uint64_t spare = free_kib(config, snapshot, host, &totals);
+    struct pressure pressure = pressure_on(host, &totals, spare);
+    set_ranges(decisions, count, pressure);
+    if (totals.someone_is_doubted)
+        bound_by_shares(decisions, count, budget);
+    host->level_kib = decide_ends(decisions, count, pressure, budget, host->state);
+    for (size_t i = 0; i < count; i++)
         if (decisions[i].in_play)
-            choose_action(&decisions[i], config, &snapshot->domains[i], &memory[i],
-                          snapshot->now_usec, starves);
-    grant_growth(config, snapshot, decisions, pool);
+            choose_action(&decisions[i], config, &memory[i], snapshot->now_usec, pressure);
+    grant_growth(decisions, count, spare);
 }
 
 void policy_asked(struct policy_memory *memory, const struct policy_decision *decision,
                   uint64_t now_usec)
 {
+    /* A balloon that is asked again and again has no longer to show that it moves. */
+    if (!is_in_flight(memory, memory->actual_kib, now_usec))
+        memory->moved_usec = now_usec;
     memory->has_asked = true;
     memory->asked_kib = decision->target_kib;
-    memory->asked_usec = memory->moved_usec = now_usec;
+    memory->asked_usec = now_usec;
     if (decision->action == POLICY_SHRINK) {
         memory->has_shrunk = true;
         memory->shrunk_usec = now_usec;

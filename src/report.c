@@ -21,12 +21,16 @@ const char *report_reason_text(enum policy_reason reason)
         return "needs more unused";
     case POLICY_STARVING:
         return "starving";
+    case POLICY_CACHES:
+        return "its page cache would like more";
     case POLICY_SPARE:
         return "has some to spare";
     case POLICY_DONATES:
         return "others need it more";
     case POLICY_NO_BALLOON:
         return "no balloon";
+    case POLICY_UNMANAGED:
+        return "not managed";
     case POLICY_UNREAD:
         return "it could not be read";
     case POLICY_PAUSED:
@@ -37,6 +41,8 @@ const char *report_reason_text(enum policy_reason reason)
         return "no fresh statistics from the guest";
     case POLICY_IMPOSSIBLE:
         return "impossible statistics from the guest";
+    case POLICY_STUCK:
+        return "its balloon does not move";
     }
     return "?";
 }
@@ -52,12 +58,20 @@ const char *report_bound_text(enum policy_bound bound)
         return "up to its maximum";
     case POLICY_BOUND_POOL:
         return "the host has no more";
+    case POLICY_BOUND_SHARE:
+        return "it has its share, others need more";
+    case POLICY_BOUND_CACHE:
+        return "page cache is fed only so far";
+    case POLICY_BOUND_UNTOUCHED:
+        return "it has never touched what it says it uses";
     case POLICY_BOUND_DEAD_BAND:
         return "too little for a call";
     case POLICY_BOUND_GRADUAL:
         return "in steps";
     case POLICY_BOUND_IN_FLIGHT:
         return "its balloon is still moving";
+    case POLICY_BOUND_SWAPPING:
+        return "it has swapped in of late";
     case POLICY_BOUND_GRACE:
         return "not seen at rest yet";
     case POLICY_BOUND_HOST:
@@ -83,6 +97,38 @@ void report_arrival(const struct log *log, const struct domain *domain)
 {
     log_say(log, LOG_LEVEL_INFO, "%s: found, %.1f MiB now, %.1f at most", domain->name,
             mib(domain->actual_kib.value), mib(domain->max_kib));
+}
+
+static const char *say_range(const struct policy_limits *limits, char words[WORDS_BYTES])
+{
+    if (limits->max_kib == UINT64_MAX)
+        snprintf(words, WORDS_BYTES, "at least %.1f MiB", mib(limits->min_kib));
+    else
+        snprintf(words, WORDS_BYTES, "from %.1f to %.1f MiB", mib(limits->min_kib),
+                 mib(limits->max_kib));
+    return words;
+}
+
+static const char *say_headroom(const struct policy_limits *limits, char words[WORDS_BYTES])
+{
+    if (limits->headroom_percent != 0)
+        snprintf(words, WORDS_BYTES, "%" PRIu64 " %% of its use", limits->headroom_percent);
+    else
+        snprintf(words, WORDS_BYTES, "%.1f MiB", mib(limits->headroom_kib));
+    return words;
+}
+
+void report_limits(const struct log *log, const struct domain *domain,
+                   const struct policy_limits *limits)
+{
+    char range[WORDS_BYTES];
+    char headroom[WORDS_BYTES];
+    if (limits->managed)
+        log_say(log, LOG_LEVEL_INFO, "%s: set to %s with %s unused, %" PRIu64 " shares",
+                domain->name, say_range(limits, range), say_headroom(limits, headroom),
+                limits->shares);
+    else
+        log_say(log, LOG_LEVEL_INFO, "%s: not to be managed", domain->name);
 }
 
 void report_action(const struct log *log, const struct domain *domain,

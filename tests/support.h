@@ -1,6 +1,8 @@
-/* support.h - what the test suites share: a seeded generator, builders and a main(). */
+/* support.h - what the test suites share: units, a seed and a main(). */
 #ifndef MC_TESTS_SUPPORT_H
 #define MC_TESTS_SUPPORT_H
+
+#include "splitmix.h"
 
 #include <check.h>
 #include <stddef.h>
@@ -11,12 +13,6 @@
 #define SEC ((uint64_t)1000000)
 
 #define COUNT_OF(array) (sizeof(array) / sizeof(*(array)))
-
-/* splitmix64: the next number of the sequence that *STATE is at. */
-uint64_t random_next(uint64_t *state);
-
-/* A number in LOW..HIGH. */
-uint64_t random_between(uint64_t *state, uint64_t low, uint64_t high);
 
 /* The seed of a property test: TEST_SEED of the environment, else a fixed one. Fails name it. */
 uint64_t test_seed(void);

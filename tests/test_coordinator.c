@@ -19,6 +19,8 @@ struct guest {
     uint64_t actual_kib;
     uint64_t used_kib;
     const char *trouble;
+    struct settings settings;
+    const char *settings_error;
 };
 
 /* A host whose guests do at once what they are asked for. */
@@ -63,10 +65,14 @@ static void fill_domain(const struct fake *fake, size_t i, struct domain *domain
         .period_sec = 1,
         .actual_kib = {true, guest->actual_kib},
         .rss_kib = {true, guest->actual_kib},
+        .settings = guest->settings,
     };
     snprintf(domain->name, sizeof(domain->name), "vm%zu", i + 1);
     if (guest->trouble != NULL)
         snprintf(domain->trouble, sizeof(domain->trouble), "%s", guest->trouble);
+    if (guest->settings_error != NULL)
+        snprintf(domain->settings_error, sizeof(domain->settings_error), "%s",
+                 guest->settings_error);
     if (guest->silent)
         return;
     domain->available_kib = (struct figure){true, guest->actual_kib - UNSEEN_KIB};
@@ -129,6 +135,7 @@ static bool fake_is_stopping(void *argument)
 
 struct bench {
     struct fake fake;
+    struct config config;
     struct log log;
     char *text;
     size_t text_size;
@@ -149,12 +156,10 @@ static struct bench *open_bench(bool dry_run)
         bench->fake.guests[i] = (struct guest){
             .running = true, .id = (int)i + 1, .actual_kib = 512 * MIB, .used_kib = 340 * MIB};
     bench->log = (struct log){open_memstream(&bench->text, &bench->text_size), LOG_LEVEL_INFO};
+    bench->config = config_default();
+    bench->config.policy.interval_usec = SEC;
     struct coordinator_config config = {
-        .policy = {.interval_usec = SEC,
-                   .host_reserve_kib = 200 * MIB,
-                   .min_kib = 200 * MIB,
-                   .headroom_kib = 100 * MIB,
-                   .surge_kib_per_sec = 28 * MIB},
+        .config = &bench->config,
         .dry_run = dry_run,
         .uri = "fake:///",
         .is_stopping = fake_is_stopping,
@@ -170,6 +175,7 @@ static struct bench *open_bench(bool dry_run)
 static void close_bench(struct bench *bench)
 {
     coordinator_free(bench->coordinator);
+    config_release(&bench->config);
     fclose(bench->log.stream);
     free(bench->text);
     free(bench);
@@ -413,6 +419,153 @@ START_TEST(trouble_is_said_once)
 }
 END_TEST
 
+/* ---- what is set for them ---- */
+
+/* One rule, for all whose name matches. */
+static void set_rule(struct bench *bench, const char *pattern, struct settings settings)
+{
+    config_release(&bench->config);
+    bench->config.rules = calloc(1, sizeof(*bench->config.rules));
+    ck_assert_ptr_nonnull(bench->config.rules);
+    bench->config.rule_count = 1;
+    bench->config.rules[0].settings = settings;
+    snprintf(bench->config.rules[0].pattern, sizeof(bench->config.rules[0].pattern), "%s", pattern);
+    coordinator_configure(bench->coordinator, &bench->config);
+}
+
+START_TEST(metadata_holds_from_the_look_that_finds_it)
+{
+    struct bench *bench = open_bench(false);
+    run_cycles(bench, 3);
+    ck_assert_uint_eq(bench->fake.calls, 0);
+    bench->fake.guests[1].settings.min_kib = (struct figure){true, 700 * MIB};
+    run_cycles(bench, 2);
+    ck_assert_uint_eq(bench->fake.calls, 1);
+    ck_assert_uint_eq(bench->fake.called[0], 1);
+    ck_assert_uint_eq(bench->fake.targets_kib[0], 700 * MIB);
+    ck_assert_uint_eq(
+        times_said(bench, "vm2: set to at least 700.0 MiB with 100.0 MiB unused, 1000 shares"), 1);
+    bench->fake.guests[1].settings.min_kib.known = false;
+    run_cycles(bench, 20);
+    ck_assert_uint_lt(bench->fake.guests[1].actual_kib, 600 * MIB);
+    ck_assert_uint_eq(times_said(bench, "vm2: set to "), 2);
+    ck_assert_uint_eq(times_said(bench, "set to "), 2);
+    close_bench(bench);
+}
+END_TEST
+
+START_TEST(a_new_configuration_holds_from_the_next_look)
+{
+    struct bench *bench = open_bench(false);
+    run_cycles(bench, 3);
+    set_rule(bench, "vm[34]", (struct settings){.min_kib = {true, 700 * MIB}});
+    run_cycles(bench, 2);
+    ck_assert_uint_eq(bench->fake.calls, 2);
+    ck_assert_uint_eq(bench->fake.guests[1].actual_kib, 512 * MIB);
+    ck_assert_uint_eq(bench->fake.guests[2].actual_kib, 700 * MIB);
+    ck_assert_uint_eq(bench->fake.guests[3].actual_kib, 700 * MIB);
+    ck_assert_uint_eq(times_said(bench, "set to at least 700.0 MiB"), 2);
+    ck_assert_uint_eq(times_said(bench, "found"), GUESTS); /* they are no others for that */
+    close_bench(bench);
+}
+END_TEST
+
+START_TEST(a_new_configuration_has_all_looked_up_once)
+{
+    struct bench *bench = open_bench(false);
+    run_cycles(bench, 3);
+    coordinator_configure(bench->coordinator, &bench->config);
+    run_cycles(bench, 5);
+    ck_assert_uint_eq(bench->fake.look_ups, GUESTS);
+    ck_assert_uint_eq(times_said(bench, "set to "), 0); /* nothing else holds */
+    close_bench(bench);
+}
+END_TEST
+
+START_TEST(limits_survive_a_lost_connection)
+{
+    struct bench *bench = open_bench(false);
+    bench->fake.guests[1].settings.min_kib = (struct figure){true, 700 * MIB};
+    run_cycles(bench, 3);
+    bench->fake.read_result = -ENOTCONN;
+    run_cycles(bench, 3);
+    bench->fake.read_result = 0;
+    run_cycles(bench, 3);
+    ck_assert_uint_eq(bench->fake.guests[1].actual_kib, 700 * MIB);
+    ck_assert_uint_eq(times_said(bench, "vm2: set to "), 1);
+    close_bench(bench);
+}
+END_TEST
+
+START_TEST(a_configuration_of_a_lost_connection_holds_later)
+{
+    struct bench *bench = open_bench(false);
+    run_cycles(bench, 3);
+    bench->fake.read_result = -ENOTCONN;
+    run_cycles(bench, 1);
+    set_rule(bench, "vm2", (struct settings){.min_kib = {true, 700 * MIB}});
+    run_cycles(bench, 1);
+    bench->fake.read_result = 0;
+    run_cycles(bench, 4);
+    ck_assert_uint_eq(bench->fake.guests[1].actual_kib, 700 * MIB);
+    close_bench(bench);
+}
+END_TEST
+
+START_TEST(who_is_not_to_be_managed_is_never_called)
+{
+    struct bench *bench = open_bench(false);
+    bench->fake.guests[0].settings.managed = (struct figure){true, 0};
+    bench->fake.guests[0].used_kib = 480 * MIB;
+    set_rule(bench, "vm2", (struct settings){.managed = {true, 0}});
+    bench->fake.guests[1].actual_kib = 1024 * MIB;
+    run_cycles(bench, 10);
+    ck_assert_uint_eq(bench->fake.calls, 0);
+    ck_assert_uint_eq(times_said(bench, "vm1: not to be managed"), 1);
+    ck_assert_uint_eq(times_said(bench, "vm2: not to be managed"), 1);
+    set_rule(bench, "nobody", (struct settings){0});
+    run_cycles(bench, 3);
+    ck_assert_uint_eq(times_said(bench, "vm2: set to at least 200.0 MiB"), 1);
+    ck_assert_uint_eq(times_said(bench, "its statistics are back"), 0);
+    ck_assert_uint_lt(bench->fake.guests[1].actual_kib, 1024 * MIB);
+    ck_assert_uint_eq(bench->fake.guests[0].actual_kib, 512 * MIB);
+    close_bench(bench);
+}
+END_TEST
+
+START_TEST(limits_that_clash_are_said_once)
+{
+    struct bench *bench = open_bench(false);
+    bench->fake.guests[0].settings.max_kib = (struct figure){true, 512 * MIB};
+    set_rule(bench, "vm1", (struct settings){.min_kib = {true, 600 * MIB}});
+    run_cycles(bench, 10);
+    ck_assert_uint_eq(times_said(bench, "vm1: min 600MiB is above max 512MiB; max ranks higher, "
+                                        "both are taken as 512MiB"),
+                      1);
+    ck_assert_uint_eq(times_said(bench, "vm1: set to from 512.0 to 512.0 MiB"), 1);
+    ck_assert_uint_eq(bench->fake.calls, 0);
+    close_bench(bench);
+}
+END_TEST
+
+START_TEST(metadata_that_is_refused_is_said_once)
+{
+    struct bench *bench = open_bench(false);
+    run_cycles(bench, 3);
+    bench->fake.guests[2].settings_error = "min 'x': expected better";
+    run_cycles(bench, 5);
+    ck_assert_uint_eq(times_said(bench, "vm3: its metadata is refused: min 'x': expected better"),
+                      1);
+    bench->fake.guests[2].settings_error = "min 'y': expected better";
+    run_cycles(bench, 5);
+    ck_assert_uint_eq(times_said(bench, "vm3: its metadata is refused"), 2);
+    bench->fake.guests[2].settings_error = NULL;
+    run_cycles(bench, 5);
+    ck_assert_uint_eq(times_said(bench, "vm3: its metadata is right again"), 1);
+    close_bench(bench);
+}
+END_TEST
+
 /* ---- the connection ---- */
 
 START_TEST(connects_again_with_growing_pauses)
@@ -537,6 +690,17 @@ Suite *make_suite(void)
     tcase_add_test(domains, a_silent_guest_is_held_and_named_once);
     tcase_add_test(domains, trouble_is_said_once);
     suite_add_tcase(suite, domains);
+
+    TCase *settings = tcase_create("settings");
+    tcase_add_test(settings, metadata_holds_from_the_look_that_finds_it);
+    tcase_add_test(settings, a_new_configuration_holds_from_the_next_look);
+    tcase_add_test(settings, a_new_configuration_has_all_looked_up_once);
+    tcase_add_test(settings, limits_survive_a_lost_connection);
+    tcase_add_test(settings, a_configuration_of_a_lost_connection_holds_later);
+    tcase_add_test(settings, who_is_not_to_be_managed_is_never_called);
+    tcase_add_test(settings, limits_that_clash_are_said_once);
+    tcase_add_test(settings, metadata_that_is_refused_is_said_once);
+    suite_add_tcase(suite, settings);
 
     TCase *connection = tcase_create("connection");
     tcase_add_test(connection, connects_again_with_growing_pauses);

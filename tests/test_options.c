@@ -45,14 +45,19 @@ static const struct {
     {{"--min", "10X", "1"}, "--min '10X'", "1MiB to"},
     {{"--min=-1", "1"}, "--min '-1'", "1MiB to"},
     {{"--headroom", "0", "1"}, "--headroom '0'", "1MiB to"},
-    {{"--surge", "fast", "1"}, "--surge 'fast'", "0MiB to"},
-    {{"--host-reserve", "2000000G", "1"}, "--host-reserve '2000000G'", "0MiB to"},
+    {{"--surge", "fast", "1"}, "--surge 'fast'", "at most 1048576GiB"},
+    {{"--host-reserve", "2000000G", "1"}, "--host-reserve '2000000G'", "at most 1048576GiB"},
     {{"1", "--min"}, "'--min'", "needs an argument"},
     {{"1", "-c"}, "'-c'", "needs an argument"},
     {{"--once=3", "1"}, "'--once=3'", "no argument"},
     {{"--dry-run", "-xv", "1"}, "'-x'", "--help"},
     {{"--min=300", "-xv", "1"}, "'-x'", "--help"},
     {{"-c", "", "1"}, "--connect ''", "URI"},
+    {{"--config=", "1"}, "--config ''", "a file"},
+    {{"1", "-f"}, "'-f'", "needs an argument"},
+    {{"--metric", "free", "1"}, "--metric 'free'", "unused or usable"},
+    {{"--headroom=101%", "1"}, "--headroom '101%'", "1% to 100%"},
+    {{"--headroom", "%", "1"}, "--headroom '%'", "1% to 100%"},
     {{"-q", "-v", "1"}, "--verbose", "--quiet"},
 };
 
@@ -80,12 +85,11 @@ START_TEST(has_the_documented_defaults)
     ck_assert_int_eq(parse((const char *const[WORDS]){"2"}, &options, error), 0);
     ck_assert_int_eq(options.command, OPTIONS_RUN);
     ck_assert_ptr_null(options.uri);
-    ck_assert_uint_eq(options.policy.interval_usec, 2 * SEC);
-    ck_assert_uint_eq(options.policy.host_reserve_kib, 200 * MIB);
-    ck_assert_uint_eq(options.policy.min_kib, 200 * MIB);
-    ck_assert_uint_eq(options.policy.headroom_kib, 100 * MIB);
-    ck_assert_uint_eq(options.policy.surge_kib_per_sec, 28 * MIB);
+    ck_assert_ptr_null(options.config_path);
+    ck_assert_uint_eq(options.interval_usec, 2 * SEC);
     ck_assert(!options.dry_run && !options.once && !options.verbose && !options.quiet);
+    for (size_t i = 0; i < OPTIONS_KNOBS; i++)
+        ck_assert_ptr_null(options.knobs[i]);
 }
 END_TEST
 
@@ -94,23 +98,61 @@ START_TEST(takes_every_option)
     struct options options;
     char error[OPTIONS_ERROR_BYTES];
     ck_assert_int_eq(parse((const char *const[WORDS]){"-n1v", "0.5", "--connect", "test:///default",
-                                                      "--min=1G", "--headroom=64K", "--surge", "0"},
-                           &options, error),
-                     -EINVAL); /* 64K is under the least */
-    ck_assert_int_eq(parse((const char *const[WORDS]){"-n1v", "0.5", "--connect", "test:///default",
-                                                      "--min=1G", "--headroom=64", "--surge", "0"},
+                                                      "--config", "a.conf"},
                            &options, error),
                      0);
     ck_assert(options.dry_run && options.once && options.verbose && !options.quiet);
     ck_assert_str_eq(options.uri, "test:///default");
-    ck_assert_uint_eq(options.policy.interval_usec, SEC / 2);
-    ck_assert_uint_eq(options.policy.min_kib, GIB);
-    ck_assert_uint_eq(options.policy.headroom_kib, 64 * MIB);
-    ck_assert_uint_eq(options.policy.surge_kib_per_sec, 0);
-    ck_assert_int_eq(
-        parse((const char *const[WORDS]){"--host-reserve", "2GiB", "-q", "1"}, &options, error), 0);
-    ck_assert_uint_eq(options.policy.host_reserve_kib, 2 * GIB);
+    ck_assert_str_eq(options.config_path, "a.conf");
+    ck_assert_uint_eq(options.interval_usec, SEC / 2);
+    ck_assert_int_eq(parse((const char *const[WORDS]){"-f", "b.conf", "-q", "1"}, &options, error),
+                     0);
+    ck_assert_str_eq(options.config_path, "b.conf");
     ck_assert(options.quiet);
+}
+END_TEST
+
+START_TEST(wins_over_the_configuration)
+{
+    struct options options;
+    char error[OPTIONS_ERROR_BYTES];
+    struct config config = config_default();
+    ck_assert_int_eq(config_set(&config, "min", "300", error), 0);
+    ck_assert_int_eq(config_set(&config, "max", "600", error), 0);
+    ck_assert_int_eq(config_set(&config, "headroom", "64", error), 0);
+    ck_assert_int_eq(config_set(&config, "shares", "7", error), 0);
+    ck_assert_int_eq(
+        parse((const char *const[WORDS]){"--min=1G", "--headroom=20%", "--surge", "0",
+                                         "--host-reserve=2GiB", "--metric=usable", "0.5"},
+              &options, error),
+        0);
+    options_apply(&options, &config);
+    ck_assert_uint_eq(config.policy.interval_usec, SEC / 2);
+    ck_assert_uint_eq(config.policy.host_reserve_kib, 2 * GIB);
+    ck_assert_uint_eq(config.policy.surge_kib_per_sec, 0);
+    ck_assert_int_eq(config.policy.metric, POLICY_USABLE);
+    ck_assert_uint_eq(config.defaults.min_kib.value, GIB);
+    ck_assert_uint_eq(config.defaults.max_kib.value, GIB); /* moved: it ranks lower */
+    ck_assert_uint_eq(config.defaults.shares.value, 7);
+    ck_assert(!config.defaults.headroom_kib.known);
+    ck_assert_uint_eq(config.defaults.headroom_percent.value, 20);
+}
+END_TEST
+
+START_TEST(changes_nothing_that_it_does_not_name)
+{
+    struct options options;
+    char error[OPTIONS_ERROR_BYTES];
+    struct config config = config_default();
+    struct config want = config_default();
+    want.policy.interval_usec = 3 * SEC;
+    ck_assert_int_eq(parse((const char *const[WORDS]){"3"}, &options, error), 0);
+    options_apply(&options, &config);
+    ck_assert(settings_equal(&config.defaults, &want.defaults));
+    ck_assert_uint_eq(config.policy.interval_usec, want.policy.interval_usec);
+    ck_assert_uint_eq(config.policy.host_reserve_kib, want.policy.host_reserve_kib);
+    ck_assert_uint_eq(config.policy.surge_kib_per_sec, want.policy.surge_kib_per_sec);
+    ck_assert_int_eq(config.policy.metric, want.policy.metric);
 }
 END_TEST
 
@@ -127,9 +169,10 @@ END_TEST
 
 START_TEST(help_names_every_option_and_fits_a_screen)
 {
-    static const char *const names[] = {"--connect", "--host-reserve", "--min",     "--headroom",
-                                        "--surge",   "--dry-run",      "--once",    "--verbose",
-                                        "--quiet",   "--help",         "--version", "INTERVAL"};
+    static const char *const names[] = {"--connect", "--host-reserve", "--min",    "--headroom",
+                                        "--surge",   "--dry-run",      "--config", "--metric",
+                                        "--once",    "--verbose",      "--quiet",  "--help",
+                                        "--version", "INTERVAL"};
     for (size_t i = 0; i < COUNT_OF(names); i++)
         ck_assert_msg(strstr(options_usage, names[i]) != NULL, "no %s in the usage", names[i]);
     size_t lines = 0;
@@ -146,6 +189,8 @@ Suite *make_suite(void)
     tcase_add_loop_test(cases, names_what_it_rejects, 0, COUNT_OF(rejected));
     tcase_add_test(cases, has_the_documented_defaults);
     tcase_add_test(cases, takes_every_option);
+    tcase_add_test(cases, wins_over_the_configuration);
+    tcase_add_test(cases, changes_nothing_that_it_does_not_name);
     tcase_add_test(cases, help_and_version_need_no_interval);
     tcase_add_test(cases, help_names_every_option_and_fits_a_screen);
     suite_add_tcase(suite, cases);

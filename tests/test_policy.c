@@ -1,143 +1,9 @@
 /* test_policy.c - the decision: as tables, over time around ideal guests, and as laws over random
  * worlds. */
-#include "policy.h"
-#include "support.h"
+#include "ideal.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-enum { MOST = 16 };
-
-static const struct policy_config defaults = {
-    .interval_usec = SEC,
-    .host_reserve_kib = 200 * MIB,
-    .min_kib = 200 * MIB,
-    .headroom_kib = 100 * MIB,
-    .surge_kib_per_sec = 28 * MIB,
-};
-
-/* 100 + 28 * (1 s interval + 1 s period + 0.3 s latency), in KiB */
-static const uint64_t DEFAULT_HEADROOM_KIB = 100 * MIB + 28 * MIB * 23 / 10;
-/* What the guests of these tests do not see of their size: kernel image and page tables. */
-static const uint64_t UNSEEN_KIB = 69 * MIB;
-/* What every emulator counts for at least. */
-static const uint64_t OVERHEAD_KIB = 32 * MIB;
-
-/* ---- a world of guests whose balloons do at once what they are asked for ---- */
-
-struct world {
-    struct policy_config config;
-    struct snapshot snapshot;
-    struct domain domains[MOST];
-    struct policy_memory memory[MOST];
-    struct policy_decision decisions[MOST];
-    uint64_t used_kib[MOST];      /* what the guest really uses, kernel included */
-    uint64_t reported_usec[MOST]; /* when a report last came, in random worlds */
-    uint64_t host_kib;            /* the host's memory for guests and itself */
-    unsigned int moves;           /* requests made in the last cycle */
-};
-
-static void report(struct domain *domain, uint64_t used_kib, uint64_t last_update_sec)
-{
-    uint64_t actual = domain->actual_kib.value;
-    domain->available_kib = (struct figure){true, actual - UNSEEN_KIB};
-    domain->unused_kib = (struct figure){true, actual > used_kib ? actual - used_kib : 0};
-    domain->last_update_sec = (struct figure){true, last_update_sec};
-}
-
-static void add_guest(struct world *world, uint64_t actual_kib, uint64_t used_kib, uint64_t max_kib)
-{
-    size_t i = world->snapshot.count++;
-    world->domains[i] = (struct domain){
-        .uuid = {(uint8_t)(i + 1)},
-        .id = (int)i + 1,
-        .is_known = true,
-        .is_running = true,
-        .has_balloon = true,
-        .max_kib = max_kib,
-        .period_sec = 1,
-        .actual_kib = {true, actual_kib},
-        .rss_kib = {true, actual_kib + OVERHEAD_KIB},
-    };
-    world->used_kib[i] = used_kib;
-    report(&world->domains[i], used_kib, 1000);
-}
-
-static struct world make_world(uint64_t host_kib)
-{
-    struct world world = {.config = defaults, .host_kib = host_kib};
-    world.snapshot.now_usec = 1000 * SEC;
-    world.snapshot.wall_sec = 1000;
-    return world;
-}
-
-/* Four guests of 512 MiB that use 180 of it. */
-static struct world make_course_world(uint64_t host_kib)
-{
-    struct world world = make_world(host_kib);
-    for (size_t i = 0; i < 4; i++)
-        add_guest(&world, 512 * MIB, 180 * MIB, 2048 * MIB);
-    return world;
-}
-
-static uint64_t total_rss_kib(const struct world *world)
-{
-    uint64_t total = 0;
-    for (size_t i = 0; i < world->snapshot.count; i++)
-        total += world->domains[i].rss_kib.value;
-    return total;
-}
-
-static void decide(struct world *world)
-{
-    uint64_t taken = total_rss_kib(world);
-    world->snapshot.domains = world->domains;
-    world->snapshot.host.has_memory = true;
-    world->snapshot.host.total_kib = world->host_kib;
-    world->snapshot.host.available_kib = world->host_kib > taken ? world->host_kib - taken : 0;
-    policy_decide(&world->config, &world->snapshot, world->memory, world->decisions);
-}
-
-static void obey(struct world *world, size_t i)
-{
-    struct domain *domain = &world->domains[i];
-    policy_asked(&world->memory[i], &world->decisions[i], world->snapshot.now_usec);
-    domain->actual_kib.value = world->decisions[i].target_kib;
-    domain->rss_kib.value = domain->actual_kib.value + OVERHEAD_KIB;
-    world->moves++;
-}
-
-/* Time goes on: everyone does as asked, then reports. */
-static void advance(struct world *world)
-{
-    world->moves = 0;
-    for (size_t i = 0; i < world->snapshot.count; i++)
-        if (world->decisions[i].action != POLICY_HOLD)
-            obey(world, i);
-    world->snapshot.now_usec += world->config.interval_usec;
-    world->snapshot.wall_sec = (int64_t)(world->snapshot.now_usec / SEC);
-    for (size_t i = 0; i < world->snapshot.count; i++)
-        if (world->domains[i].last_update_sec.known)
-            report(&world->domains[i], world->used_kib[i], world->snapshot.now_usec / SEC);
-}
-
-static void cycle(struct world *world)
-{
-    decide(world);
-    advance(world);
-}
-
-static void run_cycles(struct world *world, unsigned int cycles)
-{
-    while (cycles-- > 0)
-        cycle(world);
-}
-
-static uint64_t unused_kib(const struct world *world, size_t i)
-{
-    uint64_t actual = world->domains[i].actual_kib.value;
-    return actual > world->used_kib[i] ? actual - world->used_kib[i] : 0;
-}
 
 /* ---- one guest, one decision: a table ---- */
 
@@ -186,14 +52,14 @@ static const struct {
 
 START_TEST(decides_for_one_guest)
 {
-    struct world world = make_world(0);
+    struct world world = world_make(0);
     uint64_t actual = single[_i].actual * MIB;
-    add_guest(&world, actual, single[_i].used * MIB, 2048 * MIB);
+    world_add(&world, actual, single[_i].used * MIB, 2048 * MIB);
     world.host_kib = single[_i].host * MIB + actual + OVERHEAD_KIB;
-    decide(&world);
+    world_decide(&world);
     memset(world.decisions, 0, sizeof(world.decisions));
-    advance(&world); /* seen at rest, nothing done */
-    decide(&world);
+    world_advance(&world); /* seen at rest, nothing done */
+    world_decide(&world);
     const struct policy_decision *got = &world.decisions[0];
     const char *name = single[_i].name;
     ck_assert_msg(got->action == single[_i].want, "%s: action %d", name, got->action);
@@ -208,10 +74,11 @@ END_TEST
 
 START_TEST(stops_at_the_minimum)
 {
-    struct world world = make_course_world(16 * GIB);
-    world.config.min_kib = 450 * MIB;
+    struct world world = world_make_course(16 * GIB);
+    for (size_t i = 0; i < 4; i++)
+        world.limits[i].min_kib = 450 * MIB;
     world.config.host_reserve_kib = 15 * GIB; /* short: it gives what it can */
-    run_cycles(&world, 40);
+    world_run(&world, 40);
     for (size_t i = 0; i < 4; i++)
         ck_assert_uint_eq(world.domains[i].actual_kib.value, 450 * MIB);
 }
@@ -294,12 +161,12 @@ static const struct {
 
 START_TEST(holds_without_good_statistics)
 {
-    struct world world = make_course_world(16 * GIB);
-    decide(&world);
+    struct world world = world_make_course(16 * GIB);
+    world_decide(&world);
     memset(world.decisions, 0, sizeof(world.decisions));
-    advance(&world);
+    world_advance(&world);
     damages[_i].damage(&world.domains[2]);
-    decide(&world);
+    world_decide(&world);
     const char *name = damages[_i].name;
     ck_assert_msg(world.decisions[2].action == POLICY_HOLD, "%s: acts", name);
     ck_assert_msg(world.decisions[2].reason == damages[_i].reason, "%s: reason %d", name,
@@ -313,10 +180,10 @@ END_TEST
 
 START_TEST(a_guest_of_impossible_size_counts_for_its_maximum)
 {
-    struct world world = make_course_world(16 * GIB);
+    struct world world = world_make_course(16 * GIB);
     be_larger_than_possible(&world.domains[2]);
     world.used_kib[0] = 500 * MIB;
-    run_cycles(&world, 2);
+    world_run(&world, 2);
     ck_assert_uint_eq(world.decisions[2].owed_kib, 2048 * MIB);
     ck_assert_int_eq(world.decisions[0].action, POLICY_GROW); /* it hurts only itself */
 }
@@ -326,20 +193,20 @@ END_TEST
 
 START_TEST(stale_statistics_hold)
 {
-    struct world world = make_course_world(16 * GIB);
-    run_cycles(&world, 2);
+    struct world world = world_make_course(16 * GIB);
+    world_run(&world, 2);
     struct domain frozen = world.domains[1];
     for (unsigned int second = 1; second <= 10; second++) {
-        decide(&world);
+        world_decide(&world);
         bool stale = world.decisions[1].reason == POLICY_STALE;
         ck_assert_msg(stale == (second > 5), "after %u s: stale %d", second, stale);
         ck_assert(!stale || world.decisions[1].action == POLICY_HOLD);
-        advance(&world);
+        world_advance(&world);
         frozen.actual_kib = world.domains[1].actual_kib;
         world.domains[1] = frozen;
     }
-    report(&world.domains[1], 180 * MIB, 2000);
-    decide(&world);
+    world_report(&world.domains[1], 180 * MIB, 2000);
+    world_decide(&world);
     ck_assert_int_ne(world.decisions[1].reason, POLICY_STALE);
 }
 END_TEST
@@ -348,11 +215,11 @@ END_TEST
 START_TEST(a_report_is_dated_by_the_youngest_of_before)
 {
     static const uint64_t intervals_usec[] = {10 * SEC, 60 * SEC, 300 * SEC};
-    struct world world = make_course_world(16 * GIB);
+    struct world world = world_make_course(16 * GIB);
     world.config.interval_usec = intervals_usec[_i];
-    run_cycles(&world, 3);
+    world_run(&world, 3);
     world.domains[1].last_update_sec.value -= 8; /* it froze 8 s before this look */
-    decide(&world);
+    world_decide(&world);
     ck_assert_int_eq(world.decisions[1].reason, POLICY_STALE);
     ck_assert_int_ne(world.decisions[0].reason, POLICY_STALE);
 }
@@ -362,28 +229,28 @@ END_TEST
 START_TEST(dates_that_jump_are_lived_with)
 {
     static const int64_t jumps_sec[] = {-900, 86400};
-    struct world world = make_course_world(16 * GIB);
-    run_cycles(&world, 30);
+    struct world world = world_make_course(16 * GIB);
+    world_run(&world, 30);
     for (unsigned int second = 0; second < 20; second++) {
         for (size_t i = 0; i < 4; i++)
             world.domains[i].last_update_sec.value += (uint64_t)jumps_sec[_i];
-        decide(&world);
+        world_decide(&world);
         for (size_t i = 0; i < 4; i++)
             ck_assert_int_eq(world.decisions[i].reason, POLICY_SETTLED);
-        advance(&world);
+        world_advance(&world);
     }
 }
 END_TEST
 
 START_TEST(an_old_first_report_is_stale_until_it_changes)
 {
-    struct world world = make_course_world(16 * GIB);
+    struct world world = world_make_course(16 * GIB);
     world.snapshot.wall_sec = 1005; /* the reports are of 1000 */
-    decide(&world);
+    world_decide(&world);
     for (size_t i = 0; i < 4; i++)
         ck_assert_int_eq(world.decisions[i].reason, POLICY_STALE);
-    advance(&world);
-    decide(&world);
+    world_advance(&world);
+    world_decide(&world);
     for (size_t i = 0; i < 4; i++)
         ck_assert_int_ne(world.decisions[i].reason, POLICY_STALE);
 }
@@ -393,12 +260,12 @@ START_TEST(wall_clock_jumps_change_nothing)
 {
     static const int64_t jumps[] = {-86400, 86400, INT64_MIN / 2, INT64_MAX / 2};
     for (size_t j = 0; j < COUNT_OF(jumps); j++) {
-        struct world straight = make_course_world(16 * GIB);
-        struct world jumping = make_course_world(16 * GIB);
+        struct world straight = world_make_course(16 * GIB);
+        struct world jumping = world_make_course(16 * GIB);
         for (unsigned int i = 0; i < 10; i++) {
-            cycle(&straight);
-            decide(&jumping);
-            advance(&jumping);
+            world_cycle(&straight);
+            world_decide(&jumping);
+            world_advance(&jumping);
             jumping.snapshot.wall_sec = jumps[j];
         }
         ck_assert_mem_eq(straight.decisions, jumping.decisions, sizeof(straight.decisions));
@@ -408,16 +275,16 @@ END_TEST
 
 START_TEST(a_new_guest_is_not_shrunk_before_it_was_seen_at_rest)
 {
-    struct world world = make_course_world(16 * GIB);
-    decide(&world);
+    struct world world = world_make_course(16 * GIB);
+    world_decide(&world);
     for (size_t i = 0; i < 4; i++) {
         ck_assert_int_eq(world.decisions[i].action, POLICY_HOLD);
         ck_assert_int_eq(world.decisions[i].bound, POLICY_BOUND_GRACE);
     }
     /* its balloon is still coming down from the maximum: not at rest */
-    advance(&world);
+    world_advance(&world);
     world.domains[0].actual_kib.value -= 50 * MIB;
-    decide(&world);
+    world_decide(&world);
     ck_assert_int_eq(world.decisions[0].bound, POLICY_BOUND_GRACE);
     ck_assert_int_eq(world.decisions[1].action, POLICY_SHRINK);
 }
@@ -427,15 +294,15 @@ END_TEST
 
 START_TEST(idle_guests_settle_and_then_need_no_call)
 {
-    struct world world = make_course_world(16 * GIB);
-    run_cycles(&world, 40);
+    struct world world = world_make_course(16 * GIB);
+    world_run(&world, 40);
     for (unsigned int i = 0; i < 60; i++) {
-        cycle(&world);
+        world_cycle(&world);
         ck_assert_uint_eq(world.moves, 0);
     }
     for (size_t i = 0; i < 4; i++) {
-        ck_assert_uint_ge(unused_kib(&world, i), DEFAULT_HEADROOM_KIB);
-        ck_assert_uint_le(unused_kib(&world, i), DEFAULT_HEADROOM_KIB + 16 * MIB);
+        ck_assert_uint_ge(world_unused_kib(&world, i), DEFAULT_HEADROOM_KIB);
+        ck_assert_uint_le(world_unused_kib(&world, i), DEFAULT_HEADROOM_KIB + 16 * MIB);
     }
 }
 END_TEST
@@ -446,16 +313,16 @@ START_TEST(a_ramp_never_starves)
 {
     static const uint64_t intervals_usec[] = {SEC / 2, SEC, 2 * SEC, 5 * SEC};
     uint64_t interval_usec = intervals_usec[_i];
-    struct world world = make_course_world(16 * GIB);
+    struct world world = world_make_course(16 * GIB);
     world.config.interval_usec = interval_usec;
-    run_cycles(&world, 60);
+    world_run(&world, 60);
     uint64_t band_kib = 16 * MIB;
     while (world.used_kib[0] < 1500 * MIB) {
-        decide(&world);
+        world_decide(&world);
         world.used_kib[0] += 28 * MIB * interval_usec / SEC;
-        advance(&world);
-        ck_assert_uint_ge(unused_kib(&world, 0) + band_kib, 100 * MIB);
-        ck_assert_uint_le(unused_kib(&world, 0), 450 * MIB);
+        world_advance(&world);
+        ck_assert_uint_ge(world_unused_kib(&world, 0) + band_kib, 100 * MIB);
+        ck_assert_uint_le(world_unused_kib(&world, 0), 450 * MIB);
         for (size_t i = 1; i < 4; i++)
             ck_assert_uint_le(world.domains[i].actual_kib.value, 512 * MIB);
     }
@@ -466,11 +333,11 @@ START_TEST(what_is_freed_goes_back_gradually)
 {
     static const uint64_t intervals_usec[] = {SEC / 10, SEC / 2, SEC, 2 * SEC, 3 * SEC, 5 * SEC};
     uint64_t interval_usec = intervals_usec[_i];
-    struct world world = make_course_world(16 * GIB);
+    struct world world = world_make_course(16 * GIB);
     world.config.interval_usec = interval_usec;
     for (size_t i = 0; i < 4; i++)
         world.used_kib[i] = 1300 * MIB;
-    run_cycles(&world, 20);
+    world_run(&world, 20);
     for (size_t i = 0; i < 4; i++)
         world.used_kib[i] = 180 * MIB;
     uint64_t sizes[500];
@@ -480,7 +347,7 @@ START_TEST(what_is_freed_goes_back_gradually)
         sizes[at] = world.domains[0].actual_kib.value;
         uint64_t before = sizes[at > window ? at - window : 0];
         ck_assert_uint_ge(sizes[at], before - before / 5);
-        cycle(&world);
+        world_cycle(&world);
     }
     ck_assert_uint_lt(world.domains[0].actual_kib.value, 600 * MIB);
 }
@@ -489,19 +356,19 @@ END_TEST
 START_TEST(a_moving_balloon_is_not_taken_for_use)
 {
     /* The report is a second old: the balloon has moved since, the guest has not. */
-    struct world world = make_course_world(16 * GIB);
-    run_cycles(&world, 40);
+    struct world world = world_make_course(16 * GIB);
+    world_run(&world, 40);
     world.used_kib[0] = 330 * MIB;
     for (unsigned int i = 0; i < 20; i++) {
         struct domain reported = world.domains[0];
-        cycle(&world);
+        world_cycle(&world);
         uint64_t actual = world.domains[0].actual_kib.value;
         reported.actual_kib.value = actual;
         reported.rss_kib = world.domains[0].rss_kib;
         reported.last_update_sec.value = world.domains[0].last_update_sec.value - 1;
         world.domains[0] = reported;
         ck_assert_uint_le(actual, 330 * MIB + DEFAULT_HEADROOM_KIB + 28 * MIB);
-        cycle(&world);
+        world_cycle(&world);
     }
 }
 END_TEST
@@ -511,17 +378,17 @@ END_TEST
 START_TEST(a_ramp_of_a_guest_that_counts_its_balloon_never_starves)
 {
     static const uint64_t intervals_usec[] = {SEC / 2, SEC, 2 * SEC, 5 * SEC};
-    struct world world = make_course_world(16 * GIB);
+    struct world world = world_make_course(16 * GIB);
     struct domain *domain = &world.domains[0];
     world.config.interval_usec = intervals_usec[_i];
     for (unsigned int i = 0; world.used_kib[0] < 1500 * MIB; i++) {
         domain->available_kib.value = domain->max_kib - UNSEEN_KIB;
-        decide(&world);
+        world_decide(&world);
         if (i > 40)
             world.used_kib[0] += 28 * MIB * intervals_usec[_i] / SEC;
-        advance(&world);
-        ck_assert_uint_ge(unused_kib(&world, 0), 64 * MIB);
-        ck_assert_uint_le(unused_kib(&world, 0), 450 * MIB);
+        world_advance(&world);
+        ck_assert_uint_ge(world_unused_kib(&world, 0), 64 * MIB);
+        ck_assert_uint_le(world_unused_kib(&world, 0), 450 * MIB);
     }
 }
 END_TEST
@@ -530,30 +397,30 @@ END_TEST
  * late. */
 START_TEST(a_guest_that_grows_when_first_seen_is_not_overfed)
 {
-    struct world world = make_course_world(16 * GIB);
+    struct world world = world_make_course(16 * GIB);
     world.used_kib[0] = 400 * MIB;
-    advance(&world);
+    world_advance(&world);
     struct domain now = world.domains[0];
     while (world.used_kib[0] < 1500 * MIB) {
         struct domain late = now;
-        decide(&world);
+        world_decide(&world);
         world.used_kib[0] += 20 * MIB;
-        advance(&world);
+        world_advance(&world);
         now = world.domains[0];
         world.domains[0].available_kib = late.available_kib;
         world.domains[0].unused_kib = late.unused_kib;
-        ck_assert_uint_le(unused_kib(&world, 0), DEFAULT_HEADROOM_KIB + 28 * MIB);
-        ck_assert_uint_ge(unused_kib(&world, 0), 64 * MIB);
+        ck_assert_uint_le(world_unused_kib(&world, 0), DEFAULT_HEADROOM_KIB + 28 * MIB);
+        ck_assert_uint_ge(world_unused_kib(&world, 0), 64 * MIB);
     }
 }
 END_TEST
 
 START_TEST(a_single_jump_is_not_taken_for_a_ramp)
 {
-    struct world world = make_course_world(16 * GIB);
-    run_cycles(&world, 40);
+    struct world world = world_make_course(16 * GIB);
+    world_run(&world, 40);
     world.used_kib[0] += 150 * MIB; /* it had that much unused */
-    run_cycles(&world, 5);
+    world_run(&world, 5);
     uint64_t right = world.used_kib[0] + DEFAULT_HEADROOM_KIB;
     ck_assert_uint_ge(world.domains[0].actual_kib.value + 16 * MIB, right);
     ck_assert_uint_le(world.domains[0].actual_kib.value, right + 16 * MIB);
@@ -562,30 +429,30 @@ END_TEST
 
 START_TEST(headroom_follows_a_sustained_growth)
 {
-    struct world world = make_course_world(16 * GIB);
-    run_cycles(&world, 40);
+    struct world world = world_make_course(16 * GIB);
+    world_run(&world, 40);
     for (unsigned int i = 0; i < 8; i++) {
-        decide(&world);
+        world_decide(&world);
         world.used_kib[0] += 100 * MIB;
-        advance(&world);
+        world_advance(&world);
     }
-    decide(&world);
+    world_decide(&world);
     uint64_t want = 100 * MIB + 100 * MIB * 23 / 10;
     ck_assert_uint_ge(world.decisions[0].headroom_kib, want - MIB);
     ck_assert_uint_le(world.decisions[0].headroom_kib, want + MIB);
-    run_cycles(&world, 60);
+    world_run(&world, 60);
     ck_assert_uint_le(world.decisions[0].headroom_kib, DEFAULT_HEADROOM_KIB); /* and fades */
 }
 END_TEST
 
 START_TEST(noise_inside_the_dead_band_needs_no_call)
 {
-    struct world world = make_course_world(16 * GIB);
-    run_cycles(&world, 40);
+    struct world world = world_make_course(16 * GIB);
+    world_run(&world, 40);
     unsigned int moves = 0;
     for (unsigned int i = 0; i < 100; i++) {
         world.used_kib[0] = (180 + i % 2 * 6) * MIB;
-        cycle(&world);
+        world_cycle(&world);
         moves += world.moves;
     }
     ck_assert_uint_le(moves, 1);
@@ -599,21 +466,21 @@ END_TEST
 START_TEST(scarcity_is_shared_equally)
 {
     uint64_t host_kib = 3000 * MIB + 200 * MIB + 4 * OVERHEAD_KIB;
-    struct world world = make_course_world(host_kib);
+    struct world world = world_make_course(host_kib);
     static const uint64_t end_kib[] = {400 * MIB, 600 * MIB, 800 * MIB, 900 * MIB};
     for (unsigned int i = 0; i < 120; i++) {
-        decide(&world);
+        world_decide(&world);
         for (size_t g = 0; g < 4; g++)
             if (world.used_kib[g] < end_kib[g])
                 world.used_kib[g] += 10 * MIB;
-        advance(&world);
-        ck_assert_uint_le(total_rss_kib(&world), host_kib - 200 * MIB);
+        world_advance(&world);
+        ck_assert_uint_le(world_rss_kib(&world), host_kib - 200 * MIB);
     }
     uint64_t least = UINT64_MAX;
     uint64_t most = 0;
     for (size_t g = 0; g < 4; g++) {
-        least = unused_kib(&world, g) < least ? unused_kib(&world, g) : least;
-        most = unused_kib(&world, g) > most ? unused_kib(&world, g) : most;
+        least = world_unused_kib(&world, g) < least ? world_unused_kib(&world, g) : least;
+        most = world_unused_kib(&world, g) > most ? world_unused_kib(&world, g) : most;
     }
     /* 3000 - 2700 = 300 MiB for four: under R, and 75 each but for the dead band */
     ck_assert_uint_ge(least, 59 * MIB);
@@ -624,12 +491,12 @@ END_TEST
 /* One guest takes all it is given; the others keep half of R, whatever it claims. */
 START_TEST(a_guest_that_always_starves_leaves_the_others_something)
 {
-    struct world world = make_course_world(2400 * MIB + 200 * MIB + 4 * OVERHEAD_KIB);
+    struct world world = world_make_course(2400 * MIB + 200 * MIB + 4 * OVERHEAD_KIB);
     for (unsigned int i = 0; i < 300; i++) {
         world.used_kib[0] = world.domains[0].actual_kib.value;
-        cycle(&world);
+        world_cycle(&world);
         for (size_t g = 1; g < 4; g++)
-            ck_assert_uint_ge(unused_kib(&world, g), 50 * MIB);
+            ck_assert_uint_ge(world_unused_kib(&world, g), 50 * MIB);
     }
 }
 END_TEST
@@ -638,59 +505,59 @@ END_TEST
  * that. */
 START_TEST(nobody_gives_below_the_headroom_in_vain)
 {
-    struct world world = make_world(0);
-    add_guest(&world, 512 * MIB, 490 * MIB, 2048 * MIB);
-    add_guest(&world, 512 * MIB, 420 * MIB, 2048 * MIB);
-    world.host_kib = 190 * MIB + total_rss_kib(&world);
+    struct world world = world_make(0);
+    world_add(&world, 512 * MIB, 490 * MIB, 2048 * MIB);
+    world_add(&world, 512 * MIB, 420 * MIB, 2048 * MIB);
+    world.host_kib = 190 * MIB + world_rss_kib(&world);
     for (unsigned int i = 0; i < 20; i++) {
-        cycle(&world);
+        world_cycle(&world);
         ck_assert_uint_eq(world.moves, 0);
     }
-    world.host_kib += 20 * MIB; /* 10 above the reserve: now it would */
-    run_cycles(&world, 20);
-    ck_assert_uint_lt(unused_kib(&world, 1), 70 * MIB);
-    ck_assert_uint_gt(unused_kib(&world, 0), 50 * MIB);
+    world.host_kib += 30 * MIB; /* 20 above the reserve: now it would */
+    world_run(&world, 20);
+    ck_assert_uint_lt(world_unused_kib(&world, 1), 70 * MIB);
+    ck_assert_uint_gt(world_unused_kib(&world, 0), 50 * MIB);
 }
 END_TEST
 
 START_TEST(memory_moves_from_who_frees_to_who_starves)
 {
     uint64_t host_kib = 3200 * MIB + 200 * MIB + 4 * OVERHEAD_KIB;
-    struct world world = make_course_world(host_kib);
+    struct world world = world_make_course(host_kib);
     for (size_t g = 0; g < 4; g++)
         world.used_kib[g] = 700 * MIB;
-    run_cycles(&world, 30);
+    world_run(&world, 30);
     world.used_kib[0] = world.used_kib[1] = 180 * MIB;
     for (unsigned int i = 0; i < 40; i++) {
-        decide(&world);
+        world_decide(&world);
         world.used_kib[2] += 10 * MIB;
         world.used_kib[3] += 10 * MIB;
-        advance(&world);
-        ck_assert_uint_le(total_rss_kib(&world), host_kib - 200 * MIB);
-        ck_assert_uint_ge(unused_kib(&world, 0), 100 * MIB - MIB);
+        world_advance(&world);
+        ck_assert_uint_le(world_rss_kib(&world), host_kib - 200 * MIB);
+        ck_assert_uint_ge(world_unused_kib(&world, 0), 100 * MIB - MIB);
     }
-    ck_assert_uint_ge(unused_kib(&world, 2), 100 * MIB);
-    ck_assert_uint_ge(unused_kib(&world, 3), 100 * MIB);
+    ck_assert_uint_ge(world_unused_kib(&world, 2), 100 * MIB);
+    ck_assert_uint_ge(world_unused_kib(&world, 3), 100 * MIB);
 }
 END_TEST
 
 START_TEST(nothing_is_granted_before_it_has_arrived)
 {
     /* The pool is full; guest 0 starves, guest 1 has 400 MiB more than it needs. */
-    struct world world = make_world(0);
-    add_guest(&world, 512 * MIB, 500 * MIB, 2048 * MIB);
-    add_guest(&world, 900 * MIB, 300 * MIB, 2048 * MIB);
-    world.host_kib = 200 * MIB + total_rss_kib(&world);
-    decide(&world);
+    struct world world = world_make(0);
+    world_add(&world, 512 * MIB, 500 * MIB, 2048 * MIB);
+    world_add(&world, 900 * MIB, 300 * MIB, 2048 * MIB);
+    world.host_kib = 200 * MIB + world_rss_kib(&world);
+    world_decide(&world);
     memset(world.decisions, 0, sizeof(world.decisions));
-    advance(&world);
-    decide(&world);
+    world_advance(&world);
+    world_decide(&world);
     ck_assert_int_eq(world.decisions[1].action, POLICY_SHRINK);
     ck_assert_int_eq(world.decisions[0].action, POLICY_HOLD);
     ck_assert_int_eq(world.decisions[0].bound, POLICY_BOUND_POOL);
     uint64_t given = world.decisions[1].from_kib - world.decisions[1].target_kib;
-    advance(&world);
-    decide(&world);
+    world_advance(&world);
+    world_decide(&world);
     ck_assert_int_eq(world.decisions[0].action, POLICY_GROW);
     ck_assert_uint_eq(world.decisions[0].target_kib - world.decisions[0].from_kib, given);
 }
@@ -699,12 +566,12 @@ END_TEST
 START_TEST(what_was_promised_and_not_touched_is_not_promised_again)
 {
     /* Guest 0 was granted 1 GiB it has not touched: the host still shows it as free. */
-    struct world world = make_world(0);
-    add_guest(&world, 1536 * MIB, 300 * MIB, 2048 * MIB);
-    add_guest(&world, 512 * MIB, 500 * MIB, 2048 * MIB);
+    struct world world = world_make(0);
+    world_add(&world, 1536 * MIB, 300 * MIB, 2048 * MIB);
+    world_add(&world, 512 * MIB, 500 * MIB, 2048 * MIB);
     world.host_kib = (1536 + 512 + 200 + 20) * MIB + 2 * OVERHEAD_KIB;
     world.domains[0].rss_kib.value = 512 * MIB + OVERHEAD_KIB;
-    decide(&world);
+    world_decide(&world);
     ck_assert_uint_gt(world.snapshot.host.available_kib, GIB);
     ck_assert_int_eq(world.decisions[1].action, POLICY_GROW);
     ck_assert_uint_eq(world.decisions[1].target_kib, (512 + 20) * MIB);
@@ -714,11 +581,11 @@ END_TEST
 
 START_TEST(what_was_asked_for_and_has_not_arrived_is_owed)
 {
-    struct world world = make_world(0);
-    add_guest(&world, 512 * MIB, 500 * MIB, 2048 * MIB);
-    add_guest(&world, 512 * MIB, 500 * MIB, 2048 * MIB);
-    world.host_kib = 200 * MIB + total_rss_kib(&world) + 100 * MIB;
-    decide(&world);
+    struct world world = world_make(0);
+    world_add(&world, 512 * MIB, 500 * MIB, 2048 * MIB);
+    world_add(&world, 512 * MIB, 500 * MIB, 2048 * MIB);
+    world.host_kib = 200 * MIB + world_rss_kib(&world) + 100 * MIB;
+    world_decide(&world);
     uint64_t promised = world.decisions[0].target_kib + world.decisions[1].target_kib;
     ck_assert_uint_le(promised, 1124 * MIB);
     ck_assert_uint_ge(promised, 1123 * MIB);
@@ -727,8 +594,8 @@ START_TEST(what_was_asked_for_and_has_not_arrived_is_owed)
         policy_asked(&world.memory[i], &world.decisions[i], world.snapshot.now_usec);
     memset(world.decisions, 0, sizeof(world.decisions));
     for (unsigned int i = 0; i < 20; i++) {
-        advance(&world);
-        decide(&world);
+        world_advance(&world);
+        world_decide(&world);
         for (size_t g = 0; g < 2; g++)
             ck_assert_uint_le(world.decisions[g].target_kib, 562 * MIB);
     }
@@ -737,40 +604,40 @@ END_TEST
 
 START_TEST(a_shrink_that_does_not_arrive_is_not_piled_upon)
 {
-    struct world world = make_course_world(16 * GIB);
-    run_cycles(&world, 2);
-    decide(&world);
+    struct world world = world_make_course(16 * GIB);
+    world_run(&world, 2);
+    world_decide(&world);
     ck_assert_int_eq(world.decisions[0].action, POLICY_SHRINK);
     policy_asked(&world.memory[0], &world.decisions[0], world.snapshot.now_usec);
     uint64_t asked = world.decisions[0].target_kib;
     world.decisions[0].action = POLICY_HOLD;
     for (unsigned int second = 1; second < 5; second++) {
-        advance(&world);
-        decide(&world);
+        world_advance(&world);
+        world_decide(&world);
         ck_assert_int_eq(world.decisions[0].action, POLICY_HOLD);
         ck_assert_uint_eq(world.decisions[0].from_kib, asked);
         ck_assert_uint_eq(world.decisions[0].owed_kib, world.domains[0].actual_kib.value);
     }
-    advance(&world);
-    decide(&world); /* 5 s without progress: asked anew, from where it is */
+    world_advance(&world);
+    world_decide(&world); /* 5 s without progress: asked anew, from where it is */
     ck_assert_uint_eq(world.decisions[0].from_kib, world.domains[0].actual_kib.value);
 }
 END_TEST
 
 START_TEST(a_balloon_that_somebody_else_moved_is_reckoned_as_it_is)
 {
-    struct world world = make_world(0);
-    add_guest(&world, 512 * MIB, 180 * MIB, 2048 * MIB);
-    add_guest(&world, 512 * MIB, 180 * MIB, 2048 * MIB);
+    struct world world = world_make(0);
+    world_add(&world, 512 * MIB, 180 * MIB, 2048 * MIB);
+    world_add(&world, 512 * MIB, 180 * MIB, 2048 * MIB);
     world.host_kib = 200 * MIB + 1500 * MIB + 2 * OVERHEAD_KIB;
     world.used_kib[0] = 700 * MIB;
-    run_cycles(&world, 20);
+    world_run(&world, 20);
     ck_assert_uint_ge(world.decisions[0].owed_kib, 860 * MIB);
     world.used_kib[0] = 280 * MIB;
     world.domains[0].actual_kib.value = 300 * MIB; /* set by hand */
     world.domains[0].rss_kib.value = 300 * MIB + OVERHEAD_KIB;
-    report(&world.domains[0], 280 * MIB, world.snapshot.now_usec / SEC);
-    decide(&world);
+    world_report(&world.domains[0], 280 * MIB, world.snapshot.now_usec / SEC);
+    world_decide(&world);
     ck_assert_uint_eq(world.decisions[0].from_kib, 300 * MIB);
     ck_assert_uint_eq(world.decisions[0].owed_kib, 300 * MIB);
     ck_assert_int_eq(world.decisions[0].reason, POLICY_STARVING);
@@ -780,15 +647,15 @@ END_TEST
 
 START_TEST(a_domain_that_cannot_be_read_changes_nothing_for_others)
 {
-    struct world world = make_course_world(5 * GIB);
+    struct world world = world_make_course(5 * GIB);
     world.domains[0].max_kib = 8 * GIB;
-    run_cycles(&world, 40);
+    world_run(&world, 40);
     world.domains[0].actual_kib.known = world.domains[0].rss_kib.known = false;
     world.domains[0].rss_kib.value = 0;
     world.used_kib[1] += 150 * MIB;
-    decide(&world);
-    advance(&world);
-    decide(&world);
+    world_decide(&world);
+    world_advance(&world);
+    world_decide(&world);
     ck_assert_int_eq(world.decisions[0].reason, POLICY_UNREAD);
     ck_assert_uint_lt(world.decisions[0].owed_kib, 512 * MIB);
     ck_assert_int_eq(world.decisions[1].action, POLICY_GROW);
@@ -798,13 +665,13 @@ END_TEST
 
 START_TEST(a_paused_domain_keeps_what_it_was_promised)
 {
-    struct world world = make_world(0);
-    add_guest(&world, 1536 * MIB, 300 * MIB, 2048 * MIB);
-    add_guest(&world, 512 * MIB, 500 * MIB, 2048 * MIB);
+    struct world world = world_make(0);
+    world_add(&world, 1536 * MIB, 300 * MIB, 2048 * MIB);
+    world_add(&world, 512 * MIB, 500 * MIB, 2048 * MIB);
     world.host_kib = (1536 + 512 + 200 + 20) * MIB + 2 * OVERHEAD_KIB;
     world.domains[0].rss_kib.value = 512 * MIB + OVERHEAD_KIB;
     world.domains[0].is_running = false;
-    decide(&world);
+    world_decide(&world);
     ck_assert_int_eq(world.decisions[0].reason, POLICY_PAUSED);
     ck_assert_int_eq(world.decisions[0].action, POLICY_HOLD);
     ck_assert_uint_eq(world.decisions[1].target_kib, (512 + 20) * MIB);
@@ -814,29 +681,30 @@ END_TEST
 /* 1 % of it is more than all its headroom: it may not take so long to get a call. */
 START_TEST(a_ramp_of_a_large_guest_never_starves)
 {
-    struct world world = make_world(64 * GIB);
+    struct world world = world_make(64 * GIB);
     world.config.interval_usec = 5 * SEC;
-    add_guest(&world, 16 * GIB, 15 * GIB, 32 * GIB);
-    run_cycles(&world, 20);
+    world_add(&world, 16 * GIB, 15 * GIB, 32 * GIB);
+    world_run(&world, 20);
     for (unsigned int i = 0; i < 60; i++) {
-        decide(&world);
+        world_decide(&world);
         world.used_kib[0] += 5 * 28 * MIB;
-        advance(&world);
-        ck_assert_uint_ge(unused_kib(&world, 0), 64 * MIB);
+        world_advance(&world);
+        ck_assert_uint_ge(world_unused_kib(&world, 0), 64 * MIB);
     }
 }
 END_TEST
 
 START_TEST(a_host_that_does_not_say_what_it_has_moves_nobody)
 {
-    struct world world = make_course_world(16 * GIB);
-    run_cycles(&world, 2);
+    struct world world = world_make_course(16 * GIB);
+    world_run(&world, 2);
     world.used_kib[0] = 500 * MIB;
-    advance(&world);
-    decide(&world);
+    world_advance(&world);
+    world_decide(&world);
     ck_assert_int_eq(world.decisions[0].action, POLICY_GROW);
     world.snapshot.host.has_memory = false;
-    policy_decide(&world.config, &world.snapshot, world.memory, world.decisions);
+    policy_decide(&world.config, &world.snapshot, world.limits, &world.host, world.memory,
+                  world.decisions);
     for (size_t i = 0; i < 4; i++) { /* nor is anything taken: it could not be given back */
         ck_assert_int_eq(world.decisions[i].action, POLICY_HOLD);
         ck_assert_int_eq(world.decisions[i].bound, POLICY_BOUND_HOST);
@@ -898,14 +766,18 @@ static void randomize_config(uint64_t *state, struct policy_config *config)
     *config = (struct policy_config){
         .interval_usec = random_between(state, SEC / 10, 20 * SEC),
         .host_reserve_kib = random_between(state, 0, GIB),
-        .min_kib = random_between(state, 1, 512 * MIB),
-        .headroom_kib = random_between(state, 1, 512 * MIB),
         .surge_kib_per_sec = random_between(state, 0, 100 * MIB),
     };
     if (random_between(state, 0, 9) == 0)
-        *config =
-            (struct policy_config){random_next(state) | 1, random_size(state), random_size(state),
-                                   random_size(state), random_size(state)};
+        *config = (struct policy_config){random_next(state) | 1, random_size(state),
+                                         random_size(state), POLICY_UNUSED};
+}
+
+static void randomize_limits(uint64_t *state, struct policy_limits *limits)
+{
+    *limits = world_limits;
+    limits->min_kib = random_between(state, 1, 512 * MIB);
+    limits->headroom_kib = random_between(state, 1, 512 * MIB);
 }
 
 static void randomize_world(uint64_t *state, struct world *world)
@@ -913,10 +785,12 @@ static void randomize_world(uint64_t *state, struct world *world)
     memset(world, 0, sizeof(*world));
     randomize_config(state, &world->config);
     world->snapshot.domains = world->domains;
-    world->snapshot.count = random_between(state, 0, MOST);
+    world->snapshot.count = random_between(state, 0, WORLD_MOST);
     world->snapshot.now_usec = 1000 * SEC;
-    for (size_t i = 0; i < world->snapshot.count; i++)
+    for (size_t i = 0; i < world->snapshot.count; i++) {
         world->domains[i] = random_domain(state, i, 1000);
+        randomize_limits(state, &world->limits[i]);
+    }
 }
 
 /* The next look at the same domains: some have reported since, some have gone wrong. */
@@ -988,27 +862,35 @@ static uint64_t promised_in(const struct world *world)
     return promised;
 }
 
-/* A shrink leaves R unused; or half of it and no less than another guest has, for that guest. */
+/* A shrink leaves R unused; or half of it and no less than another guest has, for that guest; page
+ * cache counts as used while nobody starves and the host is not low. Who claims what cannot be
+ * believed keeps its share. */
 static bool leaves_enough(const struct world *world, size_t i)
 {
     const struct policy_decision *decision = &world->decisions[i];
-    uint64_t headroom = world->config.headroom_kib;
-    if (decision->target_kib >= add(decision->used_kib, headroom) ||
-        decision->target_kib == world->domains[i].max_kib)
-        return true;
-    if (decision->target_kib < add(decision->used_kib, headroom / 2))
-        return false;
-    for (size_t other = 0; other < world->snapshot.count; other++)
-        if (!policy_is_held(world->decisions[other].reason) &&
-            world->decisions[other].unused_kib <= decision->target_kib - decision->used_kib)
-            return true;
-    return false;
+    uint64_t least = decision->least_kib;
+    bool someone_starves = world->host.state == POLICY_HOST_LOW;
+    bool someone_has_less = false;
+    for (size_t other = 0; other < world->snapshot.count; other++) {
+        const struct policy_decision *o = &world->decisions[other];
+        uint64_t has = o->from_kib > o->needed_kib ? o->from_kib - o->needed_kib : 0;
+        if (policy_is_held(o->reason))
+            continue;
+        someone_starves = someone_starves || o->reason == POLICY_STARVING;
+        someone_has_less = someone_has_less || has < o->least_kib;
+    }
+    uint64_t used = someone_starves ? decision->claimed_kib : decision->used_kib;
+    bool is_believed = !decision->overclaims && !decision->is_insatiable;
+    return (!is_believed && decision->target_kib >= decision->fair_kib) ||
+           decision->target_kib >= add(used, least) ||
+           decision->target_kib == world->domains[i].max_kib ||
+           (someone_has_less && decision->target_kib >= add(used, least / 2));
 }
 
 /* Every law that one decision can break, for one domain. */
 static void check_domain(const struct world *world, size_t i, uint64_t seed)
 {
-    const struct policy_config *config = &world->config;
+    const struct policy_limits *limits = &world->limits[i];
     const struct domain *domain = &world->domains[i];
     const struct policy_decision *decision = &world->decisions[i];
     uint64_t target = decision->target_kib;
@@ -1016,9 +898,14 @@ static void check_domain(const struct world *world, size_t i, uint64_t seed)
         ck_assert_msg(target == decision->from_kib, "seed %lu: a hold with a target", seed);
         return;
     }
+    if (decision->reason == POLICY_STUCK) {
+        ck_assert_msg(target == decision->from_kib && target <= domain->actual_kib.value,
+                      "seed %lu: pushes what is stuck", seed);
+        return;
+    }
     ck_assert_msg(!policy_is_held(decision->reason), "seed %lu: acts on a held domain", seed);
     ck_assert_msg(domain->has_balloon && domain->actual_kib.known, "seed %lu: no balloon", seed);
-    uint64_t min = config->min_kib < domain->max_kib ? config->min_kib : domain->max_kib;
+    uint64_t min = limits->min_kib < domain->max_kib ? limits->min_kib : domain->max_kib;
     ck_assert_msg(target >= min && target <= domain->max_kib && target > 0,
                   "seed %lu: G1, %lu KiB of %lu..%lu", seed, target, min, domain->max_kib);
     if (decision->action == POLICY_GROW) {
@@ -1057,7 +944,7 @@ static void check_host(const struct world *world, uint64_t seed)
 }
 
 static void check_order(const struct world *world, const struct policy_memory *memory_before,
-                        uint64_t seed)
+                        const struct policy_host *host_before, uint64_t seed)
 {
     struct world turned = *world;
     size_t count = world->snapshot.count;
@@ -1065,8 +952,11 @@ static void check_order(const struct world *world, const struct policy_memory *m
     for (size_t i = 0; i < count; i++) {
         turned.domains[i] = world->domains[count - 1 - i];
         turned.memory[i] = memory_before[count - 1 - i];
+        turned.limits[i] = world->limits[count - 1 - i];
     }
-    policy_decide(&turned.config, &turned.snapshot, turned.memory, turned.decisions);
+    turned.host = *host_before;
+    policy_decide(&turned.config, &turned.snapshot, turned.limits, &turned.host, turned.memory,
+                  turned.decisions);
     for (size_t i = 0; i < count; i++)
         ck_assert_msg(memcmp(&turned.decisions[i], &world->decisions[count - 1 - i],
                              sizeof(struct policy_decision)) == 0,
@@ -1077,7 +967,7 @@ START_TEST(laws_hold_in_random_worlds)
 {
     enum { WORLDS = 200, CYCLES = 12 };
     static struct world world;
-    static struct policy_memory before[MOST];
+    static struct policy_memory before[WORLD_MOST];
     for (uint64_t w = 0; w < WORLDS; w++) {
         uint64_t seed = test_seed() + (uint64_t)_i * WORLDS + w;
         uint64_t state = seed;
@@ -1085,12 +975,14 @@ START_TEST(laws_hold_in_random_worlds)
         for (unsigned int c = 0; c < CYCLES; c++) {
             perturb_world(&state, &world);
             memcpy(before, world.memory, sizeof(before));
+            struct policy_host host_before = world.host;
             memset(world.decisions, 0xad, sizeof(world.decisions));
-            policy_decide(&world.config, &world.snapshot, world.memory, world.decisions);
+            policy_decide(&world.config, &world.snapshot, world.limits, &world.host, world.memory,
+                          world.decisions);
             for (size_t i = 0; i < world.snapshot.count; i++)
                 check_domain(&world, i, seed);
             check_host(&world, seed);
-            check_order(&world, before, seed);
+            check_order(&world, before, &host_before, seed);
             for (size_t i = 0; i < world.snapshot.count; i++) {
                 if (world.decisions[i].action == POLICY_HOLD || random_between(&state, 0, 3) == 0)
                     continue;
@@ -1112,25 +1004,25 @@ START_TEST(random_worlds_settle)
     for (uint64_t w = 0; w < WORLDS; w++) {
         uint64_t seed = test_seed() + (uint64_t)_i * WORLDS + w;
         uint64_t state = seed;
-        world = make_world(0);
+        world = world_make(0);
         world.config.interval_usec = random_between(&state, SEC / 2, 5 * SEC);
-        for (uint64_t n = random_between(&state, 1, MOST); n > 0; n--) {
+        for (uint64_t n = random_between(&state, 1, WORLD_MOST); n > 0; n--) {
             uint64_t max = random_between(&state, 512, 4096) * MIB;
             uint64_t actual = random_between(&state, 256 * MIB, max);
-            add_guest(&world, actual, random_between(&state, 100 * MIB, actual), max);
+            world_add(&world, actual, random_between(&state, 100 * MIB, actual), max);
         }
-        world.host_kib = total_rss_kib(&world) + random_between(&state, 0, 8 * GIB);
+        world.host_kib = world_rss_kib(&world) + random_between(&state, 0, 8 * GIB);
         for (unsigned int c = 0; c < CYCLES; c++) {
-            cycle(&world);
+            world_cycle(&world);
             ck_assert_msg(c < CYCLES - 20 || world.moves == 0, "seed %lu: still moving", seed);
         }
         bool all_have_enough = true;
         for (size_t i = 0; i < world.snapshot.count; i++)
-            all_have_enough = all_have_enough && unused_kib(&world, i) >= 100 * MIB;
-        uint64_t left = world.host_kib - total_rss_kib(&world);
+            all_have_enough = all_have_enough && world_unused_kib(&world, i) >= 100 * MIB;
+        uint64_t left = world.host_kib - world_rss_kib(&world);
         for (size_t i = 0; i < world.snapshot.count; i++) {
             bool full = world.domains[i].actual_kib.value + MIB >= world.domains[i].max_kib;
-            ck_assert_msg(all_have_enough || full || unused_kib(&world, i) >= 100 * MIB ||
+            ck_assert_msg(all_have_enough || full || world_unused_kib(&world, i) >= 100 * MIB ||
                               left <= 201 * MIB,
                           "seed %lu: guest %zu starves beside %lu MiB", seed, i, left / MIB);
         }

@@ -1,0 +1,409 @@
+/* test_limits.c - the decision where something bounds it: what is set for a domain, balloons that
+ * do not move, page cache, claims that cannot be believed, and a host that is pressed. */
+#include "ideal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- what is set for a domain ---- */
+
+START_TEST(a_guest_stays_within_what_is_set)
+{
+    struct world world = world_make_course(16 * GIB);
+    world.limits[0].max_kib = 600 * MIB;
+    world.limits[1].min_kib = 700 * MIB;
+    world.limits[2].min_kib = world.limits[2].max_kib = 450 * MIB;
+    world.used_kib[0] = 480 * MIB;
+    world_run(&world, 40);
+    ck_assert_uint_eq(world.domains[0].actual_kib.value, 600 * MIB);
+    ck_assert_int_eq(world.decisions[0].bound, POLICY_BOUND_MAX);
+    ck_assert_uint_eq(world.domains[1].actual_kib.value, 700 * MIB);
+    ck_assert_uint_eq(world.domains[2].actual_kib.value, 450 * MIB);
+    ck_assert_uint_eq(world.moves, 0);
+}
+END_TEST
+
+/* A maximum below what it uses is come nearer to, but R is left alone. */
+START_TEST(a_guest_above_its_maximum_gives_what_it_can)
+{
+    struct world world = world_make_course(16 * GIB);
+    world.limits[0].max_kib = 300 * MIB;
+    world.limits[1].max_kib = 200 * MIB;
+    world_run(&world, 40);
+    ck_assert_uint_eq(world.domains[0].actual_kib.value, 300 * MIB);
+    ck_assert_uint_eq(world.domains[1].actual_kib.value, 280 * MIB);
+}
+END_TEST
+
+START_TEST(a_domain_that_is_not_managed_is_counted_and_never_called)
+{
+    struct world world = world_make_course(0);
+    world.host_kib = 200 * MIB + 50 * MIB + world_rss_kib(&world);
+    world.limits[0].managed = false;
+    world.used_kib[0] = 500 * MIB;
+    for (unsigned int i = 0; i < 20; i++) {
+        world_decide(&world);
+        ck_assert_int_eq(world.decisions[0].action, POLICY_HOLD);
+        ck_assert_int_eq(world.decisions[0].reason, POLICY_UNMANAGED);
+        ck_assert_uint_eq(world.decisions[0].owed_kib, 512 * MIB);
+        world_advance(&world);
+    }
+}
+END_TEST
+
+/* R as a size, and as a part of what the guest uses. */
+START_TEST(the_headroom_is_what_is_set)
+{
+    struct world world = world_make_course(16 * GIB);
+    uint64_t surge = DEFAULT_HEADROOM_KIB - 100 * MIB;
+    world.limits[0].headroom_kib = 250 * MIB;
+    world.limits[1].headroom_kib = 0;
+    world.limits[1].headroom_percent = 50;
+    world_run(&world, 40);
+    ck_assert_uint_eq(world.decisions[0].headroom_kib, 250 * MIB + surge);
+    ck_assert_uint_ge(world_unused_kib(&world, 0), 250 * MIB + surge - 8 * MIB);
+    ck_assert_uint_eq(world.decisions[1].headroom_kib, 90 * MIB + surge);
+    ck_assert_uint_le(world_unused_kib(&world, 1), 90 * MIB + surge + 16 * MIB);
+}
+END_TEST
+
+/* 520 MiB are left to be unused among four: by shares 1, 1, 2 and 4, as far as the headroom goes.
+ */
+START_TEST(scarce_memory_is_shared_by_shares)
+{
+    struct world world = world_make_course(0);
+    static const uint64_t shares[] = {500, 500, 1000, 2000};
+    static const uint64_t want_kib[] = {89 * MIB, 89 * MIB, 164 * MIB, 164 * MIB};
+    world.host_kib = (200 + 4 * 180 + 507) * MIB + 4 * OVERHEAD_KIB;
+    for (size_t i = 0; i < 4; i++) {
+        world.limits[i].shares = shares[i];
+        world.limits[i].min_kib = 100 * MIB;
+        world.limits[i].headroom_kib = 50 * MIB;
+        world.config.surge_kib_per_sec = 114 * MIB * 10 / 23;
+        world.domains[i].actual_kib.value = 300 * MIB;
+        world.domains[i].rss_kib.value = 300 * MIB + OVERHEAD_KIB;
+        world_report(&world.domains[i], 180 * MIB, 1000);
+    }
+    world_run(&world, 60);
+    for (size_t i = 0; i < 4; i++) {
+        ck_assert_uint_ge(world_unused_kib(&world, i) + 17 * MIB, want_kib[i]);
+        ck_assert_uint_le(world_unused_kib(&world, i), want_kib[i] + 17 * MIB);
+    }
+}
+END_TEST
+
+/* ---- balloons that do not move ---- */
+
+/* Time goes on, but the balloon of guest 0 stays; what is asked of it is remembered. */
+static void advance_stuck(struct world *world)
+{
+    struct domain stuck = world->domains[0];
+    world_advance(world);
+    uint64_t last_update_sec = world->snapshot.now_usec / SEC;
+    world->domains[0] = stuck;
+    world_report(&world->domains[0], world->used_kib[0], last_update_sec);
+}
+
+START_TEST(a_stuck_balloon_is_left_alone_for_longer_and_longer)
+{
+    struct world world = world_make_course(16 * GIB);
+    world.used_kib[0] = 100 * MIB;
+    uint64_t asked_sec[8] = {0};
+    size_t asked = 0;
+    world_run(&world, 1);
+    for (unsigned int second = 0; second < 120 && asked < COUNT_OF(asked_sec); second++) {
+        world_decide(&world);
+        const struct policy_decision *decision = &world.decisions[0];
+        bool is_withdrawal = decision->reason == POLICY_STUCK && decision->action != POLICY_HOLD;
+        if (is_withdrawal)
+            ck_assert_uint_eq(decision->target_kib, 512 * MIB);
+        else if (decision->action != POLICY_HOLD)
+            asked_sec[asked++] = world.snapshot.now_usec / SEC;
+        advance_stuck(&world);
+    }
+    /* found stuck after 5 s each time, then left alone for 5, 10, 20 and 40 s */
+    static const uint64_t apart_sec[] = {10, 15, 25, 45};
+    ck_assert_uint_ge(asked, COUNT_OF(apart_sec) + 1);
+    for (size_t i = 0; i < COUNT_OF(apart_sec); i++) {
+        ck_assert_uint_ge(asked_sec[i + 1] - asked_sec[i], apart_sec[i]);
+        ck_assert_uint_le(asked_sec[i + 1] - asked_sec[i], apart_sec[i] + 2);
+    }
+    world_run(&world, 100); /* it moves again: all is forgiven */
+    ck_assert_uint_le(world_unused_kib(&world, 0), DEFAULT_HEADROOM_KIB + 16 * MIB);
+    ck_assert_uint_eq(world.memory[0].backoff_usec, 0);
+}
+END_TEST
+
+/* What a stuck guest was promised is there for others once it is taken back. */
+START_TEST(a_promise_to_a_stuck_guest_is_withdrawn)
+{
+    struct world world = world_make(0);
+    world_add(&world, 512 * MIB, 500 * MIB, 2048 * MIB);
+    world_add(&world, 512 * MIB, 300 * MIB, 2048 * MIB);
+    world.host_kib = 200 * MIB + 100 * MIB + world_rss_kib(&world);
+    world_run(&world, 0);
+    for (unsigned int second = 0; second < 7; second++) {
+        world_decide(&world);
+        advance_stuck(&world);
+    }
+    ck_assert_int_eq(world.decisions[0].reason, POLICY_STUCK);
+    ck_assert_uint_eq(world.decisions[0].owed_kib, 512 * MIB);
+    world.used_kib[1] = 480 * MIB;
+    world_decide(&world);
+    advance_stuck(&world);
+    world_decide(&world);
+    advance_stuck(&world);
+    ck_assert_uint_ge(world.domains[1].actual_kib.value, 600 * MIB);
+}
+END_TEST
+
+/* ---- page cache ---- */
+
+/* Of what the guest uses, CACHE_KIB is page cache. */
+static void cache(struct world *world, size_t i, uint64_t cache_kib)
+{
+    struct domain *domain = &world->domains[i];
+    domain->usable_kib = (struct figure){true, domain->unused_kib.value + cache_kib};
+}
+
+static void run_with_cache(struct world *world, uint64_t cache_kib, unsigned int cycles)
+{
+    while (cycles-- > 0) {
+        cache(world, 0, cache_kib);
+        world_cycle(world);
+    }
+    cache(world, 0, cache_kib);
+}
+
+/* It needs 180 MiB: fed to as much again, whatever it would cache. */
+START_TEST(page_cache_is_fed_only_so_far)
+{
+    struct world world = world_make_course(16 * GIB);
+    for (unsigned int i = 0; i < 60; i++) { /* all it is given it fills */
+        uint64_t size = world.domains[0].actual_kib.value;
+        world.used_kib[0] = size - 10 * MIB;
+        world_report(&world.domains[0], world.used_kib[0], world.snapshot.now_usec / SEC);
+        run_with_cache(&world, world.used_kib[0] - 180 * MIB, 1);
+    }
+    uint64_t most = 2 * 180 * MIB + DEFAULT_HEADROOM_KIB;
+    ck_assert_uint_le(world.domains[0].actual_kib.value, most);
+    ck_assert_uint_ge(world.domains[0].actual_kib.value, most - 32 * MIB);
+    ck_assert_int_eq(world.decisions[0].bound, POLICY_BOUND_CACHE);
+}
+END_TEST
+
+/* Who needs memory comes before who would cache with it. */
+START_TEST(page_cache_is_served_last)
+{
+    struct world world = world_make(0);
+    world_add(&world, 512 * MIB, 500 * MIB, 2048 * MIB);
+    world_add(&world, 512 * MIB, 400 * MIB, 2048 * MIB);
+    cache(&world, 0, 320 * MIB);
+    world.host_kib = 200 * MIB + 60 * MIB + world_rss_kib(&world);
+    world_decide(&world);
+    ck_assert_int_eq(world.decisions[0].action, POLICY_HOLD);
+    ck_assert_int_eq(world.decisions[1].action, POLICY_GROW);
+    ck_assert_uint_gt(world.decisions[1].target_kib, 560 * MIB);
+}
+END_TEST
+
+/* Which memory is a guest's to give: by default not its cache, unless somebody starves. */
+static const struct {
+    const char *name;
+    enum policy_metric metric;
+    uint64_t other_used; /* MiB, of 512 */
+    uint64_t least;      /* what the guest with the cache comes down to */
+    uint64_t most;
+} cache_rows[] = {
+    {"unused: the cache stays", POLICY_UNUSED, 300, 800, 800},
+    {"usable: the cache is given", POLICY_USABLE, 300, 340, 361},
+    {"unused, somebody starves: given too", POLICY_UNUSED, 1200, 280, 420},
+};
+
+START_TEST(page_cache_is_given)
+{
+    struct world world = world_make(0);
+    world_add(&world, 800 * MIB, 690 * MIB, 2048 * MIB);
+    world_add(&world, 512 * MIB, cache_rows[_i].other_used * MIB, 2048 * MIB);
+    world.config.metric = cache_rows[_i].metric;
+    world.host_kib = 200 * MIB + 300 * MIB + world_rss_kib(&world);
+    for (unsigned int i = 0; i < 60; i++) { /* the balloon takes of the cache what is not free */
+        uint64_t size = world.domains[0].actual_kib.value;
+        uint64_t cached = size < 690 * MIB ? (size > 190 * MIB ? size - 190 * MIB : 0) : 510 * MIB;
+        world.used_kib[0] = 180 * MIB + cached;
+        world_report(&world.domains[0], world.used_kib[0], world.snapshot.now_usec / SEC);
+        if (world.used_kib[1] > world.domains[1].actual_kib.value)
+            world_report(&world.domains[1], world.domains[1].actual_kib.value,
+                         world.snapshot.now_usec / SEC);
+        cache(&world, 0, cached);
+        world_cycle(&world);
+    }
+    uint64_t size = world.domains[0].actual_kib.value;
+    ck_assert_msg(size >= cache_rows[_i].least * MIB && size <= cache_rows[_i].most * MIB,
+                  "%s: %lu MiB", cache_rows[_i].name, size / MIB);
+}
+END_TEST
+
+/* ---- signs of pain ---- */
+
+START_TEST(a_guest_that_swaps_in_is_not_made_to_give)
+{
+    struct world world = world_make_course(16 * GIB);
+    world_run(&world, 2);
+    world.domains[0].swap_in_kib = (struct figure){true, 0};
+    world_cycle(&world);
+    world.domains[0].swap_in_kib.value = 4 * MIB;
+    uint64_t size = world.domains[0].actual_kib.value;
+    for (unsigned int second = 0; second < 50; second++) {
+        world_cycle(&world);
+        ck_assert_uint_eq(world.domains[0].actual_kib.value, size);
+        ck_assert_int_eq(world.decisions[0].bound, POLICY_BOUND_SWAPPING);
+    }
+    world_run(&world, 60); /* and a minute later it is */
+    ck_assert_uint_lt(world.domains[0].actual_kib.value, size);
+}
+END_TEST
+
+/* Cache makes it look rich, but it swaps: it needs more than it has. */
+START_TEST(swapping_in_is_need)
+{
+    struct world world = world_make_course(16 * GIB);
+    world_run(&world, 40);
+    uint64_t size = world.domains[0].actual_kib.value;
+    world.used_kib[0] = size - 120 * MIB; /* more than R, less than the headroom */
+    world.domains[0].swap_in_kib = (struct figure){true, 0};
+    world_cycle(&world);
+    world.domains[0].swap_in_kib.value = 4 * MIB;
+    world.used_kib[0] = world.domains[0].actual_kib.value - 120 * MIB;
+    world_report(&world.domains[0], world.used_kib[0], world.snapshot.now_usec / SEC);
+    size = world.domains[0].actual_kib.value;
+    world_decide(&world);
+    ck_assert_int_eq(world.decisions[0].reason, POLICY_STARVING);
+    ck_assert_uint_ge(world.decisions[0].target_kib, size + DEFAULT_HEADROOM_KIB - MIB);
+}
+END_TEST
+
+/* ---- claims ---- */
+
+/* Guest 0 says that it uses all it has, whatever that is. */
+static void claim_all(struct world *world, bool touches)
+{
+    uint64_t size = world->domains[0].actual_kib.value;
+    world->used_kib[0] = size;
+    world_report(&world->domains[0], size, world->snapshot.now_usec / SEC);
+    if (!touches)
+        world->domains[0].rss_kib.value = 400 * MIB;
+}
+
+START_TEST(memory_never_touched_is_not_believed_to_be_used)
+{
+    struct world world = world_make_course(16 * GIB);
+    for (unsigned int i = 0; i < 60; i++) {
+        claim_all(&world, false);
+        world_cycle(&world);
+    }
+    claim_all(&world, false);
+    world_decide(&world);
+    ck_assert_uint_le(world.domains[0].actual_kib.value, 400 * MIB + DEFAULT_HEADROOM_KIB);
+    ck_assert_int_eq(world.decisions[0].bound, POLICY_BOUND_UNTOUCHED);
+}
+END_TEST
+
+/* One that touches what it is given gets what the others do not need, and no more than its share
+ * once they need it: 2400 MiB are 600 for each. */
+START_TEST(an_insatiable_guest_gets_no_more_than_its_share)
+{
+    struct world world = world_make_course(2400 * MIB + 200 * MIB + 4 * OVERHEAD_KIB);
+    for (unsigned int i = 0; i < 40; i++) {
+        claim_all(&world, true);
+        world_cycle(&world);
+    }
+    ck_assert_uint_ge(world.domains[0].actual_kib.value, 1200 * MIB);
+    for (unsigned int i = 0; i < 120; i++) {
+        claim_all(&world, true);
+        world_decide(&world);
+        for (size_t g = 1; g < 4; g++)
+            if (world.used_kib[g] < 520 * MIB)
+                world.used_kib[g] += 5 * MIB;
+        world_advance(&world);
+        for (size_t g = 1; g < 4; g++)
+            ck_assert_uint_ge(world_unused_kib(&world, g), 50 * MIB);
+    }
+    ck_assert_uint_le(world.domains[0].actual_kib.value, 600 * MIB + 32 * MIB);
+}
+END_TEST
+
+/* ---- the host's states ---- */
+
+/* Available memory in MiB, one after the other, with a reserve of 200. */
+static const struct {
+    uint64_t available;
+    enum policy_host_state want;
+} host_rows[] = {
+    {300, POLICY_HOST_HIGH}, {200, POLICY_HOST_SOFT}, {205, POLICY_HOST_SOFT},
+    {213, POLICY_HOST_HIGH}, {201, POLICY_HOST_HIGH}, {129, POLICY_HOST_SOFT},
+    {128, POLICY_HOST_HARD}, {135, POLICY_HOST_HARD}, {137, POLICY_HOST_SOFT},
+    {64, POLICY_HOST_LOW},   {67, POLICY_HOST_LOW},   {69, POLICY_HOST_HARD},
+    {0, POLICY_HOST_LOW},    {500, POLICY_HOST_HIGH},
+};
+
+START_TEST(host_states_follow_what_is_available)
+{
+    struct world world = world_make_course(0);
+    for (size_t i = 0; i < COUNT_OF(host_rows); i++) {
+        world.host_kib = world_rss_kib(&world) + host_rows[i].available * MIB;
+        world_decide(&world);
+        ck_assert_msg(world.host.state == host_rows[i].want, "row %zu: state %d", i,
+                      world.host.state);
+    }
+}
+END_TEST
+
+START_TEST(nothing_grows_until_the_host_has_recovered)
+{
+    struct world world = world_make(0);
+    world_add(&world, 512 * MIB, 500 * MIB, 2048 * MIB);
+    world.host_kib = world_rss_kib(&world) + 190 * MIB;
+    world_cycle(&world);
+    world.host_kib += 20 * MIB; /* 10 above the reserve: not yet */
+    world_cycle(&world);
+    ck_assert_uint_eq(world.moves, 0);
+    ck_assert_int_eq(world.decisions[0].bound, POLICY_BOUND_POOL);
+    world.host_kib += 10 * MIB;
+    world_cycle(&world);
+    ck_assert_uint_eq(world.moves, 1);
+}
+END_TEST
+
+Suite *make_suite(void)
+{
+    Suite *suite = suite_create("limits");
+    TCase *set = tcase_create("set");
+    tcase_add_test(set, a_guest_stays_within_what_is_set);
+    tcase_add_test(set, a_guest_above_its_maximum_gives_what_it_can);
+    tcase_add_test(set, a_domain_that_is_not_managed_is_counted_and_never_called);
+    tcase_add_test(set, the_headroom_is_what_is_set);
+    tcase_add_test(set, scarce_memory_is_shared_by_shares);
+    suite_add_tcase(suite, set);
+
+    TCase *balloons = tcase_create("balloons");
+    tcase_add_test(balloons, a_stuck_balloon_is_left_alone_for_longer_and_longer);
+    tcase_add_test(balloons, a_promise_to_a_stuck_guest_is_withdrawn);
+    suite_add_tcase(suite, balloons);
+
+    TCase *memory = tcase_create("memory");
+    tcase_add_test(memory, page_cache_is_fed_only_so_far);
+    tcase_add_test(memory, page_cache_is_served_last);
+    tcase_add_loop_test(memory, page_cache_is_given, 0, COUNT_OF(cache_rows));
+    tcase_add_test(memory, a_guest_that_swaps_in_is_not_made_to_give);
+    tcase_add_test(memory, swapping_in_is_need);
+    tcase_add_test(memory, memory_never_touched_is_not_believed_to_be_used);
+    tcase_add_test(memory, an_insatiable_guest_gets_no_more_than_its_share);
+    suite_add_tcase(suite, memory);
+
+    TCase *host = tcase_create("host");
+    tcase_add_test(host, host_states_follow_what_is_available);
+    tcase_add_test(host, nothing_grows_until_the_host_has_recovered);
+    suite_add_tcase(suite, host);
+    return suite;
+}
