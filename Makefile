@@ -31,7 +31,7 @@ OBJECTS = $(patsubst src/%.c,$(BUILD)/%.o,$(wildcard src/*.c))
 
 # What each test suite links beside its own file, tests/support.o and splitmix.o: the walls, kept by the linker.
 TESTS = test_units test_settings test_config test_options test_pace test_snapshot test_meminfo test_policy test_limits test_report \
-	test_coordinator test_hypervisor
+	test_coordinator test_hypervisor test_scenario test_score
 test_units_LINKS = units
 test_settings_LINKS = settings units
 test_config_LINKS = config settings units
@@ -48,10 +48,21 @@ test_coordinator_LINKS = coordinator config settings units policy pace report lo
 test_coordinator_LIBS = $(INI_LIBS)
 test_hypervisor_LINKS = hypervisor settings units meminfo snapshot
 test_hypervisor_LIBS = $(MC_LIBS)
+test_scenario_LINKS = tests/sim/scenario tests/sim/guest tests/sim/random tests/sim/truth config settings units
+test_scenario_LIBS = $(INI_LIBS)
+test_score_LINKS = $(patsubst tests/sim/%.c,tests/sim/%,$(filter-out tests/sim/sim.c,$(wildcard tests/sim/*.c))) \
+	$(SIM_LINKS)
+test_score_LIBS = $(INI_LIBS) -lm
+$(BUILD)/tests/test_scenario.o $(BUILD)/tests/test_score.o: MC_CFLAGS += -Itests -Itests/sim
 
-.PHONY: all check bench e2e sanitize valgrind analyze format check-format install uninstall clean help
+.PHONY: all check bench bench-policy e2e sanitize valgrind analyze format check-format install uninstall clean help
 
-all: memory_coordinator ## build ./memory_coordinator
+# The simulator runs the program's own decision and cycle; of libvirt there is nothing in it.
+SIM_LINKS = policy coordinator config settings report log pace snapshot units
+SIM_OBJECTS = $(patsubst tests/sim/%.c,$(BUILD)/tests/sim/%.o,$(wildcard tests/sim/*.c)) \
+	$(BUILD)/tests/splitmix.o $(patsubst %,$(BUILD)/%.o,$(SIM_LINKS))
+
+all: memory_coordinator $(BUILD)/sim ## build ./memory_coordinator and the simulator
 
 memory_coordinator: $(OBJECTS)
 	$(CC) $(CFLAGS) $(SANITIZE) $(LDFLAGS) -o $@ $^ $(MC_LIBS) $(LDLIBS)
@@ -62,7 +73,13 @@ $(BUILD)/%.o: src/%.c Makefile | $(BUILD)
 $(BUILD)/tests/%.o: tests/%.c Makefile | $(BUILD)/tests
 	$(CC) $(MC_CFLAGS) $(CHECK_CFLAGS) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 
-$(BUILD) $(BUILD)/tests:
+$(BUILD)/tests/sim/%.o: tests/sim/%.c Makefile | $(BUILD)/tests/sim
+	$(CC) $(MC_CFLAGS) -Itests -Itests/sim $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+
+$(BUILD)/sim: $(SIM_OBJECTS)
+	$(CC) $(CFLAGS) $(SANITIZE) $(LDFLAGS) -o $@ $^ $(INI_LIBS) -lm $(LDLIBS)
+
+$(BUILD) $(BUILD)/tests $(BUILD)/tests/sim:
 	mkdir -p $@
 
 define TEST_RULE
@@ -83,6 +100,9 @@ bench: $(BUILD)/tests/bench_policy ## what a decision costs, beside a sort
 
 $(BUILD)/tests/bench_policy: $(BUILD)/tests/bench_policy.o $(BUILD)/tests/splitmix.o $(BUILD)/policy.o
 	$(CC) $(CFLAGS) $(SANITIZE) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+bench-policy: $(BUILD)/sim ## all scenarios by us, the reactive floor and the peers' laws, judged
+	scripts/scoresheet --sim $< -o $(BUILD)/scoresheet.md
 
 sanitize: ## the unit tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	ASAN_OPTIONS=allocator_may_return_null=1 $(MAKE) BUILD=$(BUILD)/sanitize \

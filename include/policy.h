@@ -133,8 +133,8 @@ struct policy_memory {
     /* Signs of pain. */
     uint64_t swap_in_kib;
     uint64_t major_faults;
-    bool has_swapped;
     uint64_t swapped_usec; /* when it was last seen to swap in, or to thrash */
+    uint64_t rest_usec;    /* for how long it is left alone from then on; 0: it has never */
     bool is_hungry; /* all its reports since hungry_usec say that next to nothing is unused */
     uint64_t hungry_usec;
     uint64_t hungry_size_kib; /* its size then */
@@ -161,15 +161,20 @@ struct policy_decision {
     uint64_t bottom_kib; /* what it needs: where the pouring begins */
     uint64_t floor_kib;  /* the range its target was sought in */
     uint64_t ceiling_kib;
-    uint64_t shares;   /* its weight in that */
-    uint64_t wish_kib; /* what it would take if all others had enough; at least the ceiling */
-    uint64_t min_kib;  /* what is set for it, as far as the domain can follow */
+    uint64_t shares;     /* its weight in that */
+    uint64_t growth_kib; /* what it will grow by until the next decision reaches it */
+    uint64_t wait_kib;   /* what the one that grows most will grow by more */
+    uint64_t wish_kib;   /* what it would take if all others had enough; at least the ceiling */
+    uint64_t min_kib;    /* what is set for it, as far as the domain can follow */
     uint64_t max_kib;
     uint64_t used_kib;     /* what it uses */
     uint64_t peak_kib;     /* what it has used lately */
     uint64_t claimed_kib;  /* what of that is not page cache */
     uint64_t needed_kib;   /* what of that can be believed; more, if it swaps in */
     uint64_t unused_kib;   /* from_kib - used_kib, or 0 */
+    bool is_hungry;        /* next to nothing is unused */
+    bool can_swap;         /* it has swapped in at least once */
+    bool keeps;            /* nothing may be taken from it now */
     bool overclaims;       /* it says it uses what its emulator has never held */
     bool is_insatiable;    /* it was given much and has had nothing to show for it */
     uint64_t least_kib;    /* R: what it must have unused */

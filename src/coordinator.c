@@ -41,7 +41,7 @@ struct coordinator {
     bool connected;
     bool lost;           /* said to be, until it has been read again */
     uint64_t retry_usec; /* when to try again */
-    uint64_t pause_usec; /* how long the present pause is */
+    uint64_t lost_usec;  /* when it was lost */
     bool short_of_memory;
     bool said_idle;
     bool said_host_is_silent;
@@ -221,17 +221,19 @@ static void tell_look(struct coordinator *coordinator, const struct look *before
 
 static void pause_connecting(struct coordinator *coordinator, uint64_t now_usec, const char *error)
 {
-    coordinator->pause_usec = pace_retry_usec(coordinator->pause_usec);
-    coordinator->retry_usec = now_usec + coordinator->pause_usec;
+    uint64_t pause_usec = pace_retry_usec(now_usec - coordinator->lost_usec);
+    coordinator->retry_usec = now_usec + pause_usec;
     log_say(coordinator->log, LOG_LEVEL_DEBUG, "%s: %s; next try in %.0f s",
-            coordinator->config.uri, error, (double)coordinator->pause_usec / 1000000);
+            coordinator->config.uri, error, (double)pause_usec / 1000000);
 }
 
 static void lose_connection(struct coordinator *coordinator, uint64_t now_usec, const char *error)
 {
-    if (!coordinator->lost)
+    if (!coordinator->lost) {
         log_say(coordinator->log, LOG_LEVEL_ERROR, "connection to %s lost: %s; trying again",
                 coordinator->config.uri, error);
+        coordinator->lost_usec = now_usec;
+    }
     coordinator->lost = true;
     coordinator->connected = false;
     pause_connecting(coordinator, now_usec, error);
@@ -243,7 +245,6 @@ static void regain_connection(struct coordinator *coordinator)
     if (coordinator->lost)
         log_say(coordinator->log, LOG_LEVEL_INFO, "connected to %s again", coordinator->config.uri);
     coordinator->lost = false;
-    coordinator->pause_usec = 0;
 }
 
 static int connect_again(struct coordinator *coordinator, uint64_t now_usec)

@@ -1,8 +1,9 @@
 /* pace.c - when the next cycle starts. */
 #include "pace.h"
 
-static const uint64_t RETRY_FIRST_USEC = 1000000;
-static const uint64_t RETRY_LAST_USEC = 30000000;
+static const uint64_t RETRY_LEAST_USEC = 1000000;
+static const uint64_t RETRY_MOST_USEC = 30000000;
+static const uint64_t RETRY_DIVISOR = 8;
 
 uint64_t pace_next_usec(uint64_t first_usec, uint64_t interval_usec, uint64_t now_usec)
 {
@@ -12,9 +13,10 @@ uint64_t pace_next_usec(uint64_t first_usec, uint64_t interval_usec, uint64_t no
     return now_usec + (interval_usec - into);
 }
 
-uint64_t pace_retry_usec(uint64_t last_usec)
+uint64_t pace_retry_usec(uint64_t outage_usec)
 {
-    if (last_usec == 0)
-        return RETRY_FIRST_USEC;
-    return last_usec < RETRY_LAST_USEC / 2 ? last_usec * 2 : RETRY_LAST_USEC;
+    uint64_t pause = outage_usec / RETRY_DIVISOR;
+    if (pause < RETRY_LEAST_USEC)
+        return RETRY_LEAST_USEC;
+    return pause < RETRY_MOST_USEC ? pause : RETRY_MOST_USEC;
 }

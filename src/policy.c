@@ -17,7 +17,7 @@ enum {
     ARRIVED_KIB = KIB_PER_MIB,
     /* How fast a past peak of use, and a past growth, fade: half is forgotten by a report that
      * comes so long after the last one, and in somewhat less time by more frequent ones. */
-    FADE_USEC = 5 * USEC_PER_SEC,
+    FADE_USEC = 1 * USEC_PER_SEC,
     /* Growth that nobody has seen coming is provided for this far ahead; a longer interval would
      * need all of a host's memory for it. */
     SURGE_HORIZON_USEC = 12 * USEC_PER_SEC,
@@ -45,15 +45,16 @@ enum {
     BACKOFF_MOST_USEC = 320 * USEC_PER_SEC,
 
     /* So much swapped in between two reports, or so many major faults a second while the headroom
-     * is short, and the guest is left alone for a while. */
+     * is short, and the guest is left alone for a while; for twice as long each time that this
+     * comes within that while of our own request. */
     SWAPPING_KIB = KIB_PER_MIB,
     THRASHING_FAULTS_PER_SEC = 100,
-    SWAPPING_USEC = 60 * USEC_PER_SEC,
+    SWAPPING_USEC = 10 * USEC_PER_SEC,
 
     /* A guest is hungry while less than this part of R is unused; insatiable if it has been so for
      * INSATIABLE_USEC although it was given R meanwhile. */
     HUNGRY_DIVISOR = 8,
-    INSATIABLE_USEC = 10 * USEC_PER_SEC,
+    INSATIABLE_USEC = 30 * USEC_PER_SEC,
 
     /* Page cache is fed until the guest is this many times what it needs without it. */
     CACHE_FACTOR = 2,
@@ -63,11 +64,12 @@ enum {
      * 2002, section 5). */
     IDLE_COST = 4,
 
-    /* The host is pressed hard below 64 % of its reserve, and very hard below 32 %, as ESX is; it
-     * has recovered at a sixteenth above the mark it fell below. */
+    /* The host is pressed below its reserve, hard below 64 % of it and very hard below 32 %, as ESX
+     * is. It falls below a mark with a sixteenth less than that, and has recovered at the mark: a
+     * host that is full to its reserve is not pressed. */
     HARD_PERCENT = 64,
     LOW_PERCENT = 32,
-    RECOVERY_DIVISOR = 16,
+    SLACK_DIVISOR = 16,
 
     /* How far ahead of itself a loop over all domains has memory fetched. */
     PREFETCH_DOMAINS = 6,
@@ -153,11 +155,16 @@ static bool has_full_report(const struct domain *domain)
            domain->last_update_sec.known && domain->last_update_sec.value != 0;
 }
 
+static bool has_possible_size(const struct domain *domain)
+{
+    return domain->actual_kib.known && domain->actual_kib.value != 0 &&
+           domain->max_kib <= SIZE_LIMIT_KIB &&
+           (domain->max_kib == 0 || domain->actual_kib.value <= domain->max_kib + ARRIVED_KIB);
+}
+
 static bool is_possible(const struct domain *domain)
 {
-    return domain->max_kib <= SIZE_LIMIT_KIB && domain->actual_kib.value != 0 &&
-           domain->actual_kib.value <= domain->max_kib + ARRIVED_KIB &&
-           domain->available_kib.value <= domain->max_kib &&
+    return has_possible_size(domain) && domain->available_kib.value <= domain->max_kib &&
            domain->unused_kib.value <= domain->available_kib.value &&
            (!domain->usable_kib.known || domain->usable_kib.value <= domain->available_kib.value) &&
            domain->last_update_sec.value <= EPOCH_LIMIT_SEC;
@@ -272,7 +279,10 @@ static void learn_rate(struct policy_memory *memory, uint64_t believed_kib, uint
     if (believed_kib > memory->believed_kib && dt_usec != 0)
         growth = multiply_divide(believed_kib - memory->believed_kib, USEC_PER_SEC, dt_usec);
     uint64_t sustained = memory->is_hungry ? growth : min_u64(growth, memory->growth_kib_per_sec);
-    memory->rate_kib_per_sec = max_u64(sustained, fade(memory->rate_kib_per_sec, 0, dt_usec));
+    /* One that has nothing left cannot show that it would go on growing. */
+    uint64_t faded =
+        memory->is_hungry ? memory->rate_kib_per_sec : fade(memory->rate_kib_per_sec, 0, dt_usec);
+    memory->rate_kib_per_sec = max_u64(sustained, faded);
     memory->growth_kib_per_sec = growth;
 }
 
@@ -338,6 +348,24 @@ static bool is_short_of_headroom(const struct policy_memory *memory,
     return memory->usable_kib < limits->headroom_kib;
 }
 
+static bool has_swapped_of_late(const struct policy_memory *memory, uint64_t now_usec)
+{
+    return memory->rest_usec != 0 &&
+           elapsed_usec(memory->swapped_usec, now_usec) < memory->rest_usec;
+}
+
+/* Whether what hurts it now may be what was taken from it. */
+static void learn_swapping(struct policy_memory *memory, uint64_t now_usec)
+{
+    bool is_our_doing =
+        memory->has_shrunk && elapsed_usec(memory->shrunk_usec, now_usec) < SWAPPING_USEC;
+    if (!has_swapped_of_late(memory, now_usec))
+        memory->rest_usec = is_our_doing
+                                ? clamp(2 * memory->rest_usec, SWAPPING_USEC, BACKOFF_MOST_USEC)
+                                : SWAPPING_USEC;
+    memory->swapped_usec = now_usec;
+}
+
 /* A guest that swaps in, or reads back again and again what it had to drop, uses more than it has.
  */
 static void learn_pain(struct policy_memory *memory, const struct policy_limits *limits,
@@ -348,10 +376,8 @@ static void learn_pain(struct policy_memory *memory, const struct policy_limits 
     bool swaps = counted(domain->swap_in_kib, memory->swap_in_kib) >= SWAPPING_KIB;
     bool thrashes = is_short_of_headroom(memory, limits) &&
                     faults > multiply_divide(THRASHING_FAULTS_PER_SEC, dt_usec, USEC_PER_SEC);
-    if (!first && (swaps || thrashes)) {
-        memory->has_swapped = true;
-        memory->swapped_usec = now_usec;
-    }
+    if (!first && (swaps || thrashes))
+        learn_swapping(memory, now_usec);
     memory->swap_in_kib = domain->swap_in_kib.value;
     memory->major_faults = domain->major_faults.value;
 }
@@ -359,12 +385,8 @@ static void learn_pain(struct policy_memory *memory, const struct policy_limits 
 static bool swaps_now(const struct policy_memory *memory, const struct domain *domain,
                       uint64_t now_usec)
 {
-    return memory->has_swapped && elapsed_usec(memory->swapped_usec, now_usec) <= echo_usec(domain);
-}
-
-static bool has_swapped_of_late(const struct policy_memory *memory, uint64_t now_usec)
-{
-    return memory->has_swapped && elapsed_usec(memory->swapped_usec, now_usec) < SWAPPING_USEC;
+    return memory->rest_usec != 0 &&
+           elapsed_usec(memory->swapped_usec, now_usec) <= echo_usec(domain);
 }
 
 static void learn_hunger(struct policy_memory *memory, const struct policy_limits *limits,
@@ -449,13 +471,11 @@ static bool is_left_alone(const struct policy_memory *memory, uint64_t now_usec)
 /* A balloon that moves at all, or was asked for nothing more, is forgiven. */
 static void learn_stuck(struct policy_memory *memory, uint64_t now_usec)
 {
-    if (is_left_alone(memory, now_usec))
-        return;
-    if (has_stopped_short(memory, now_usec)) {
+    if (memory->has_asked && memory->moved_usec > memory->asked_usec) {
+        memory->backoff_usec = 0;
+    } else if (!is_left_alone(memory, now_usec) && has_stopped_short(memory, now_usec)) {
         memory->backoff_usec = clamp(2 * memory->backoff_usec, IN_FLIGHT_USEC, BACKOFF_MOST_USEC);
         memory->stuck_usec = now_usec;
-    } else if (memory->moved_usec > memory->asked_usec) {
-        memory->backoff_usec = 0;
     }
 }
 
@@ -516,26 +536,37 @@ static uint64_t least_unused_kib(const struct policy_limits *limits,
     return multiply_divide(memory->needed_kib, limits->headroom_percent, 100);
 }
 
-/* R, and what the guest can take before the next decision reaches it. */
-static uint64_t headroom_kib(const struct policy_config *config, const struct domain *domain,
-                             const struct policy_memory *memory, uint64_t least_kib)
+/* The time until the next decision reaches the guest. */
+static uint64_t horizon_usec(const struct policy_config *config, const struct domain *domain,
+                             const struct policy_memory *memory)
 {
-    uint64_t horizon_usec = add_saturated(
+    uint64_t horizon = add_saturated(
         config->interval_usec, (uint64_t)domain->period_sec * USEC_PER_SEC + BALLOON_LATENCY_USEC);
     /* Its use may be known only every other cycle. */
     if (memory->counts_balloon && config->interval_usec < echo_usec(domain))
-        horizon_usec = add_saturated(horizon_usec, config->interval_usec);
-    uint64_t surge = multiply_divide(config->surge_kib_per_sec,
-                                     min_u64(horizon_usec, SURGE_HORIZON_USEC), USEC_PER_SEC);
-    uint64_t growth = multiply_divide(memory->rate_kib_per_sec, horizon_usec, USEC_PER_SEC);
-    return add_saturated(least_kib, max_u64(surge, growth));
+        horizon = add_saturated(horizon, config->interval_usec);
+    return horizon;
 }
 
-/* A domain that could not be read has the size that it had when it last could. */
+/* R, and what the guest can take until then: what it grows by, or may begin to grow by. */
+static void reckon_headroom(struct policy_decision *decision, const struct policy_config *config,
+                            const struct domain *domain, const struct policy_memory *memory)
+{
+    uint64_t horizon = horizon_usec(config, domain, memory);
+    uint64_t surge = multiply_divide(config->surge_kib_per_sec,
+                                     min_u64(horizon, SURGE_HORIZON_USEC), USEC_PER_SEC);
+    decision->growth_kib =
+        min_u64(multiply_divide(memory->rate_kib_per_sec, horizon, USEC_PER_SEC), domain->max_kib);
+    decision->headroom_kib =
+        add_saturated(decision->least_kib, max_u64(surge, decision->growth_kib));
+}
+
+/* A domain that could not be read, or says what cannot be, has the size that it had last; the most
+ * it can have if that is not known. */
 static uint64_t size_now_kib(const struct domain *domain, const struct policy_memory *memory)
 {
     uint64_t max = domain->max_kib != 0 ? domain->max_kib : UINT64_MAX;
-    if (domain->actual_kib.known)
+    if (has_possible_size(domain))
         return min_u64(domain->actual_kib.value, max);
     return memory->has_actual ? min_u64(memory->actual_kib, max) : domain->max_kib;
 }
@@ -593,7 +624,7 @@ static void reckon_needs(struct policy_decision *decision, const struct policy_c
     decision->max_kib = max_kib(limits, domain);
     decision->shares = clamp(limits->shares, 1, SHARES_MOST);
     decision->least_kib = least_unused_kib(limits, memory);
-    decision->headroom_kib = headroom_kib(config, domain, memory, decision->least_kib);
+    reckon_headroom(decision, config, domain, memory);
     decision->used_kib = memory->used_kib;
     decision->peak_kib = memory->peak_kib;
     decision->unused_kib = subtract_to_zero(decision->from_kib, memory->used_kib);
@@ -601,6 +632,9 @@ static void reckon_needs(struct policy_decision *decision, const struct policy_c
     decision->needed_kib = needed_kib(decision, domain, memory, now_usec);
     decision->overclaims = decision->needed_kib < decision->claimed_kib;
     decision->is_insatiable = is_insatiable(memory, limits, now_usec);
+    decision->is_hungry = memory->is_hungry;
+    decision->can_swap = memory->swap_in_kib != 0;
+    decision->keeps = !memory->has_unseen || has_swapped_of_late(memory, now_usec);
     if (subtract_to_zero(decision->from_kib, decision->needed_kib) < decision->least_kib)
         decision->reason = POLICY_STARVING;
 }
@@ -673,6 +707,62 @@ static uint64_t floor_kib(const struct policy_decision *decision, struct pressur
     return min_u64(decision->ceiling_kib, max_u64(decision->min_kib, kept));
 }
 
+/* ---- shares ---- */
+
+/*
+ * A domain's claim in units that add up: its shares by what its memory costs it, idle memory
+ * costing IDLE_COST times as much as memory in use. Min-funding revocation takes from whoever pays
+ * least per page, so that in the end all pay the same: S / (P * (f + k * (1 - f))) is equal for
+ * all, and P in proportion to this. R is not idle: it is there to be unused.
+ */
+static uint64_t claim(const struct policy_decision *decision)
+{
+    uint64_t size = max_u64(decision->from_kib, 1);
+    uint64_t active = add_saturated(decision->needed_kib, decision->least_kib);
+    uint64_t used_permille = min_u64(active, size) * 1000 / size;
+    uint64_t cost = used_permille + IDLE_COST * (1000 - used_permille);
+    return decision->shares * IDLE_COST * 1000 / cost;
+}
+
+static void share_out(struct policy_decision *decisions, size_t count, uint64_t budget_kib)
+{
+    uint64_t claims = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (!decisions[i].in_play)
+            continue;
+        decisions[i].fair_kib = claim(&decisions[i]);
+        claims = add_saturated(claims, decisions[i].fair_kib);
+    }
+    for (size_t i = 0; i < count; i++)
+        if (decisions[i].in_play)
+            decisions[i].fair_kib = multiply_divide(budget_kib, decisions[i].fair_kib, claims);
+}
+
+/*
+ * Who asks for more than can be believed gets no more than its share as long as others have less
+ * than they should: claims that its emulator's size belies are not even kept beyond that.
+ */
+static void bound_by_share(struct policy_decision *decision)
+{
+    if (!decision->in_play || decision->keeps)
+        return;
+    uint64_t share = max_u64(decision->fair_kib, decision->min_kib);
+    if (decision->overclaims && decision->from_kib > share) {
+        uint64_t kept = max_u64(share, add_saturated(decision->needed_kib, decision->least_kib));
+        decision->ceiling_kib = min_u64(decision->ceiling_kib, kept);
+        decision->floor_kib = min_u64(decision->floor_kib, decision->ceiling_kib);
+    } else if (decision->is_insatiable) {
+        decision->ceiling_kib = min_u64(decision->ceiling_kib, max_u64(decision->from_kib, share));
+    }
+}
+
+static void bound_by_shares(struct policy_decision *decisions, size_t count, uint64_t budget_kib)
+{
+    share_out(decisions, count, budget_kib);
+    for (size_t i = 0; i < count; i++)
+        bound_by_share(&decisions[i]);
+}
+
 /* ---- the level ---- */
 
 /* What LEVEL_KIB at the usual shares is to one of SHARES. */
@@ -683,9 +773,31 @@ static uint64_t weighed_kib(uint64_t level_kib, uint64_t shares)
                                                                : product / POLICY_SHARES;
 }
 
+/*
+ * How far above its bottom a vessel is filled at a level. First those that grow are given what they
+ * will grow by, the one that grows most before the others, so that all would be left with the same;
+ * from there on all rise together, by shares.
+ */
+static uint64_t filled_kib(const struct policy_decision *decision, uint64_t level_kib)
+{
+    uint64_t together = add_saturated(decision->wait_kib, decision->growth_kib);
+    if (level_kib <= together)
+        return subtract_to_zero(level_kib, decision->wait_kib);
+    return add_saturated(decision->growth_kib, weighed_kib(level_kib - together, decision->shares));
+}
+
+/* The level at which it is filled so far. */
+static uint64_t level_of_kib(const struct policy_decision *decision, uint64_t filled_kib)
+{
+    uint64_t before = min_u64(filled_kib, decision->growth_kib);
+    uint64_t after = multiply_divide(filled_kib - before, POLICY_SHARES, decision->shares);
+    return add_saturated(add_saturated(decision->wait_kib, before),
+                         after == 0 ? 0 : add_saturated(after, 1));
+}
+
 static uint64_t at_level(const struct policy_decision *decision, uint64_t level_kib)
 {
-    return clamp(add_saturated(decision->bottom_kib, weighed_kib(level_kib, decision->shares)),
+    return clamp(add_saturated(decision->bottom_kib, filled_kib(decision, level_kib)),
                  decision->floor_kib, decision->ceiling_kib);
 }
 
@@ -719,11 +831,9 @@ static uint64_t highest_level_kib(const struct policy_decision *decisions, size_
     uint64_t highest = 0;
     for (size_t i = 0; i < count; i++) {
         const struct policy_decision *decision = &decisions[i];
-        if (!decision->in_play || decision->ceiling_kib <= decision->bottom_kib)
-            continue;
-        uint64_t depth = decision->ceiling_kib - decision->bottom_kib;
-        highest = max_u64(
-            highest, add_saturated(multiply_divide(depth, POLICY_SHARES, decision->shares), 1));
+        uint64_t depth = subtract_to_zero(decision->ceiling_kib, decision->bottom_kib);
+        if (decision->in_play)
+            highest = max_u64(highest, level_of_kib(decision, depth));
     }
     return highest;
 }
@@ -803,20 +913,50 @@ static void pour_rest(struct policy_decision *decisions, size_t count, uint64_t 
         pour(decisions, count, budget_kib);
 }
 
-/* Whether someone is left with less than R by the targets. */
-static bool lacks_headroom(const struct policy_decision *decision)
+/* What it needs and R, as far as it can have that. */
+static uint64_t enough_kib(const struct policy_decision *decision)
 {
-    uint64_t needed =
-        min_u64(add_saturated(decision->bottom_kib, decision->least_kib), decision->ceiling_kib);
-    return decision->in_play && decision->target_kib < needed;
+    return min_u64(add_saturated(decision->needed_kib, decision->least_kib), decision->ceiling_kib);
 }
 
+/* Whether someone is left with less than R by the targets. */
 static bool someone_lacks_headroom(const struct policy_decision *decisions, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        if (lacks_headroom(&decisions[i]))
+        if (decisions[i].in_play && decisions[i].target_kib < enough_kib(&decisions[i]))
             return true;
     return false;
+}
+
+/* Whether someone has next to nothing left and gets less than R by the targets. */
+static bool is_overloaded(const struct policy_decision *decisions, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (decisions[i].in_play && decisions[i].is_hungry &&
+            decisions[i].target_kib < enough_kib(&decisions[i]))
+            return true;
+    return false;
+}
+
+static uint64_t sum_of_floors_kib(const struct policy_decision *decisions, size_t count)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < count; i++)
+        if (decisions[i].in_play)
+            sum = add_saturated(sum, decisions[i].floor_kib);
+    return sum;
+}
+
+/* What it has beyond its share is anybody's. */
+static void yield_to_shares(struct policy_decision *decision)
+{
+    uint64_t share = max_u64(decision->fair_kib, decision->min_kib);
+    if (decision->from_kib <= share)
+        return;
+    decision->floor_kib = min_u64(decision->floor_kib, share);
+    decision->bottom_kib = subtract_to_zero(share, decision->least_kib);
+    decision->wait_kib += decision->growth_kib;
+    decision->growth_kib = 0;
 }
 
 /*
@@ -827,19 +967,34 @@ static bool someone_lacks_headroom(const struct policy_decision *decisions, size
 static void balance_below_headroom(struct policy_decision *decisions, size_t count,
                                    struct pressure pressure, uint64_t budget_kib)
 {
-    uint64_t kept_together = 0;
+    uint64_t kept_together = sum_of_floors_kib(decisions, count);
+    for (size_t i = 0; i < count; i++) {
+        struct policy_decision *decision = &decisions[i];
+        if (!decision->in_play || decision->keeps)
+            continue;
+        decision->floor_kib =
+            min_u64(decision->floor_kib, floor_kib(decision, pressure, decision->least_kib / 2));
+        if (decision->is_insatiable)
+            yield_to_shares(decision);
+    }
+    pour(decisions, count, max_u64(kept_together, budget_kib));
+}
+
+/*
+ * More is used than there is: shares say who yields, until the others have R. Memory in use is
+ * taken only from who has shown that it can swap; another would be killed.
+ */
+static void revoke_by_shares(struct policy_decision *decisions, size_t count, uint64_t budget_kib)
+{
+    uint64_t kept_together = sum_of_floors_kib(decisions, count);
+    share_out(decisions, count, budget_kib);
     for (size_t i = 0; i < count; i++) {
         struct policy_decision *decision = &decisions[i];
         if (!decision->in_play)
             continue;
-        kept_together = add_saturated(kept_together, decision->floor_kib);
-        decision->floor_kib =
-            min_u64(decision->floor_kib, floor_kib(decision, pressure, decision->least_kib / 2));
-        if (decision->is_insatiable && decision->from_kib > decision->fair_kib) {
-            uint64_t share = max_u64(decision->fair_kib, decision->min_kib);
-            decision->floor_kib = min_u64(decision->floor_kib, share);
-            decision->bottom_kib = subtract_to_zero(share, decision->least_kib);
-        }
+        decision->ceiling_kib = max_u64(decision->floor_kib, enough_kib(decision));
+        if (decision->can_swap)
+            yield_to_shares(decision);
     }
     pour(decisions, count, max_u64(kept_together, budget_kib));
 }
@@ -848,8 +1003,7 @@ static void balance_below_headroom(struct policy_decision *decisions, size_t cou
 
 static bool is_below(uint64_t available_kib, uint64_t mark_kib, bool was_below)
 {
-    uint64_t recovered = was_below ? mark_kib / RECOVERY_DIVISOR : 0;
-    return available_kib <= add_saturated(mark_kib, recovered);
+    return available_kib < (was_below ? mark_kib : mark_kib - mark_kib / SLACK_DIVISOR);
 }
 
 static enum policy_host_state host_state(const struct policy_config *config,
@@ -873,7 +1027,8 @@ struct totals {
     uint64_t promised_kib; /* what they may take at any moment, overheads included */
     uint64_t fixed_kib;    /* the part of that which is not to be shared out */
     uint64_t lacking_kib;  /* what those in play need more */
-    bool someone_starves;  /* and could have more */
+    uint64_t most_growth_kib;
+    bool someone_starves; /* and could have more */
     bool someone_is_doubted;
 };
 
@@ -908,63 +1063,11 @@ static void add_to_totals(struct totals *totals, const struct policy_decision *d
         min_u64(add_saturated(decision->needed_kib, decision->headroom_kib), decision->max_kib);
     uint64_t lacking = subtract_to_zero(right, decision->from_kib);
     totals->lacking_kib = add_saturated(totals->lacking_kib, lacking);
+    totals->most_growth_kib = max_u64(totals->most_growth_kib, decision->growth_kib);
     totals->someone_starves =
         totals->someone_starves || (decision->reason == POLICY_STARVING && lacking > ARRIVED_KIB);
-}
-
-/* ---- shares ---- */
-
-/*
- * A domain's claim in units that add up: its shares by what its memory costs it, idle memory
- * costing IDLE_COST times as much as memory in use. Min-funding revocation takes from whoever pays
- * least per page, so that in the end all pay the same: S / (P * (f + k * (1 - f))) is equal for
- * all, and P in proportion to this.
- */
-static uint64_t claim(const struct policy_decision *decision)
-{
-    uint64_t size = max_u64(decision->from_kib, 1);
-    uint64_t used_permille = min_u64(decision->needed_kib, size) * 1000 / size;
-    uint64_t cost = used_permille + IDLE_COST * (1000 - used_permille);
-    return decision->shares * IDLE_COST * 1000 / cost;
-}
-
-static void share_out(struct policy_decision *decisions, size_t count, uint64_t budget_kib)
-{
-    uint64_t claims = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (!decisions[i].in_play)
-            continue;
-        decisions[i].fair_kib = claim(&decisions[i]);
-        claims = add_saturated(claims, decisions[i].fair_kib);
-    }
-    for (size_t i = 0; i < count; i++)
-        if (decisions[i].in_play)
-            decisions[i].fair_kib = multiply_divide(budget_kib, decisions[i].fair_kib, claims);
-}
-
-/*
- * Who asks for more than can be believed gets no more than its share as long as others have less
- * than they should: claims that its emulator's size belies are not even kept beyond that.
- */
-static void bound_by_share(struct policy_decision *decision)
-{
-    if (!decision->in_play)
-        return;
-    uint64_t share = max_u64(decision->fair_kib, decision->min_kib);
-    if (decision->overclaims && decision->from_kib > share) {
-        uint64_t kept = max_u64(share, add_saturated(decision->needed_kib, decision->least_kib));
-        decision->ceiling_kib = min_u64(decision->ceiling_kib, kept);
-        decision->floor_kib = min_u64(decision->floor_kib, decision->ceiling_kib);
-    } else if (decision->is_insatiable) {
-        decision->ceiling_kib = min_u64(decision->ceiling_kib, max_u64(decision->from_kib, share));
-    }
-}
-
-static void bound_by_shares(struct policy_decision *decisions, size_t count, uint64_t budget_kib)
-{
-    share_out(decisions, count, budget_kib);
-    for (size_t i = 0; i < count; i++)
-        bound_by_share(&decisions[i]);
+    totals->someone_is_doubted =
+        totals->someone_is_doubted || decision->overclaims || decision->is_insatiable;
 }
 
 /* ---- from the targets of the end to those of this cycle ---- */
@@ -993,11 +1096,7 @@ static void limit_shrink(struct policy_decision *decision, const struct policy_c
     unsigned int steps = steps_per_window(config->interval_usec);
     uint64_t step = multiply_divide(decision->from_kib, GRADUAL_NUMERATOR,
                                     (uint64_t)GRADUAL_DENOMINATOR * steps);
-    if (!memory->has_unseen) {
-        hold(decision, POLICY_BOUND_GRACE);
-    } else if (has_swapped_of_late(memory, now_usec)) {
-        hold(decision, POLICY_BOUND_SWAPPING);
-    } else if (is_in_flight(memory, memory->actual_kib, now_usec)) {
+    if (is_in_flight(memory, memory->actual_kib, now_usec)) {
         hold(decision, POLICY_BOUND_IN_FLIGHT);
     } else if (memory->has_shrunk &&
                elapsed_usec(memory->shrunk_usec, now_usec) <= GRADUAL_USEC / steps) {
@@ -1062,12 +1161,15 @@ static void settle_growth(struct policy_decision *decision)
 }
 
 /* A balloon found stuck is asked for the size it has: it is not to move on its own one day, and
- * nobody is to wait for it. */
+ * nobody is to wait for it. It is left to move a little, by which it shows that it can again. */
 static void withdraw(struct policy_decision *decision, const struct policy_memory *memory)
 {
-    if (!memory->has_asked || memory->asked_kib == decision->from_kib)
+    uint64_t size = decision->from_kib;
+    if (!memory->has_asked || apart(memory->asked_kib, size) <= ARRIVED_KIB)
         return;
-    decision->action = memory->asked_kib > decision->from_kib ? POLICY_SHRINK : POLICY_GROW;
+    bool grows = memory->asked_kib > size;
+    decision->action = grows ? POLICY_SHRINK : POLICY_GROW; /* less of either than before */
+    decision->target_kib = grows ? size + ARRIVED_KIB : subtract_to_zero(size, ARRIVED_KIB);
 }
 
 /*
@@ -1124,7 +1226,8 @@ static struct pressure pressure_on(const struct policy_host *host, const struct 
 }
 
 /* The ranges in which the targets are to be sought. */
-static void set_ranges(struct policy_decision *decisions, size_t count, struct pressure pressure)
+static void set_ranges(struct policy_decision *decisions, const struct policy_memory *memory,
+                       size_t count, struct pressure pressure, uint64_t most_growth_kib)
 {
     for (size_t i = 0; i < count; i++) {
         struct policy_decision *decision = &decisions[i];
@@ -1132,9 +1235,15 @@ static void set_ranges(struct policy_decision *decisions, size_t count, struct p
             continue;
         /* A report can say more is used than there is, when it is behind a shrink. */
         decision->bottom_kib = min_u64(decision->needed_kib, decision->from_kib);
+        decision->wait_kib = most_growth_kib - decision->growth_kib;
         reckon_wish(decision, pressure);
         wish_for_cache(decision);
+        if (decision->keeps && decision->reason == POLICY_SPARE)
+            decision->bound = memory[i].has_unseen ? POLICY_BOUND_SWAPPING : POLICY_BOUND_GRACE;
         decision->floor_kib = floor_kib(decision, pressure, decision->least_kib);
+        if (decision->keeps)
+            decision->floor_kib = max_u64(decision->floor_kib, decision->from_kib);
+        decision->ceiling_kib = max_u64(decision->ceiling_kib, decision->floor_kib);
     }
 }
 
@@ -1144,10 +1253,13 @@ static uint64_t decide_ends(struct policy_decision *decisions, size_t count,
                             enum policy_host_state state)
 {
     uint64_t level = pour(decisions, count, budget_kib);
-    if (!someone_lacks_headroom(decisions, count))
+    if (!someone_lacks_headroom(decisions, count)) {
         pour_rest(decisions, count, budget_kib);
-    else if (state == POLICY_HOST_HIGH) /* what they give can be handed on */
+    } else if (state == POLICY_HOST_HIGH) { /* what they give can be handed on */
         balance_below_headroom(decisions, count, pressure, budget_kib);
+        if (is_overloaded(decisions, count))
+            revoke_by_shares(decisions, count, budget_kib);
+    }
     return level;
 }
 
@@ -1175,10 +1287,11 @@ void policy_decide(const struct policy_config *config, const struct snapshot *sn
     uint64_t budget = subtract_to_zero(host->pool_kib, totals.fixed_kib);
     uint64_t spare = free_kib(config, snapshot, host, &totals);
     struct pressure pressure = pressure_on(host, &totals, spare);
-    set_ranges(decisions, count, pressure);
+    set_ranges(decisions, memory, count, pressure, totals.most_growth_kib);
     if (totals.someone_is_doubted)
         bound_by_shares(decisions, count, budget);
-    host->level_kib = decide_ends(decisions, count, pressure, budget, host->state);
+    uint64_t level = decide_ends(decisions, count, pressure, budget, host->state);
+    host->level_kib = subtract_to_zero(level, totals.most_growth_kib);
     for (size_t i = 0; i < count; i++)
         if (decisions[i].in_play)
             choose_action(&decisions[i], config, &memory[i], snapshot->now_usec, pressure);

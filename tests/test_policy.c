@@ -508,12 +508,12 @@ START_TEST(nobody_gives_below_the_headroom_in_vain)
     struct world world = world_make(0);
     world_add(&world, 512 * MIB, 490 * MIB, 2048 * MIB);
     world_add(&world, 512 * MIB, 420 * MIB, 2048 * MIB);
-    world.host_kib = 190 * MIB + world_rss_kib(&world);
+    world.host_kib = 180 * MIB + world_rss_kib(&world);
     for (unsigned int i = 0; i < 20; i++) {
         world_cycle(&world);
         ck_assert_uint_eq(world.moves, 0);
     }
-    world.host_kib += 30 * MIB; /* 20 above the reserve: now it would */
+    world.host_kib += 30 * MIB; /* 10 above the reserve: now it would */
     world_run(&world, 20);
     ck_assert_uint_lt(world_unused_kib(&world, 1), 70 * MIB);
     ck_assert_uint_gt(world_unused_kib(&world, 0), 50 * MIB);
@@ -833,14 +833,13 @@ static uint64_t pool_of(const struct world *world)
 
 static uint64_t size_of_domain(const struct domain *domain, const struct policy_memory *memory)
 {
-    if (!domain->actual_kib.known && memory->has_actual) /* as it was when it could be read */
-        return memory->actual_kib < domain->max_kib || domain->max_kib == 0 ? memory->actual_kib
-                                                                            : domain->max_kib;
-    if (!domain->actual_kib.known)
-        return domain->max_kib;
-    if (domain->max_kib != 0 && domain->actual_kib.value > domain->max_kib)
-        return domain->max_kib;
-    return domain->actual_kib.value;
+    uint64_t size = domain->actual_kib.value;
+    uint64_t max = domain->max_kib;
+    bool is_possible = domain->actual_kib.known && size != 0 && max <= (UINT64_C(1) << 50) &&
+                       (max == 0 || size <= max + MIB);
+    if (!is_possible) /* as it was when it last was; the worst if that is not known */
+        size = memory->has_actual ? memory->actual_kib : max;
+    return max != 0 && size > max ? max : size;
 }
 
 static uint64_t promised_in(const struct world *world)
@@ -899,7 +898,7 @@ static void check_domain(const struct world *world, size_t i, uint64_t seed)
         return;
     }
     if (decision->reason == POLICY_STUCK) {
-        ck_assert_msg(target == decision->from_kib && target <= domain->actual_kib.value,
+        ck_assert_msg(target + MIB >= decision->from_kib && target <= decision->from_kib + MIB,
                       "seed %lu: pushes what is stuck", seed);
         return;
     }

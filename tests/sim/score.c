@@ -1,0 +1,870 @@
+/* score.c - keeps the gates and the scores of a run; see score.h. Only looks, never decides. */
+#include "score.h"
+
+#include "oracle.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    USEC_PER_SEC = 1000000,
+    /* A guest that fails so long after a shrink does not fail because of it. */
+    BLAME_USEC = 30 * USEC_PER_SEC,
+    /* A program that was killed has to be started again and to get where it was; its guest counts
+     * as short of R for so long. Or else the best way to have no shortfall were to have no load. */
+    KILLED_USEC = 30 * USEC_PER_SEC,
+    /* A request on which nothing has moved for so long is not on its way any more. */
+    ON_ITS_WAY_USEC = 5 * USEC_PER_SEC,
+    /* Reports older than so many periods, and a second as they are dated in seconds, are stale. */
+    STALE_PERIODS = 3,
+    /* Gradual: at most 3/16 of the size in any so long, both ends included: a monitor that looks
+     * every two seconds can see both. */
+    GRADUAL_USEC = 2 * USEC_PER_SEC,
+    /* What is kept of each guest: shrinks of the last BLAME_USEC, and cycles; enough for an
+     * interval of 0.1 s. */
+    SHRINKS = 304,
+    CYCLES = 128,
+};
+
+static const double KIB_PER_MIB = 1024;
+static const double GRADUAL_PART = 3.0 / 16;
+/* Less than this apart is the same: a balloon is inexact by pages. */
+static const double SAME_KIB = 1024;
+/* The host is low below the first part of its reserve, until it is above the second. */
+static const double HOST_LOW_PART = 0.32;
+static const double HOST_HARD_PART = 0.64;
+/* What is right is met within max(16 MiB, 2 %). */
+static const double RIGHT_KIB = 16 * 1024.0;
+static const double RIGHT_PART = 0.02;
+
+struct shrink {
+    uint64_t at_usec;
+    double from_kib; /* the size it was on its way to */
+    double to_kib;
+    double size_kib;      /* the size it had */
+    double left_kib;      /* what it leaves unused */
+    uint64_t swapped_kib; /* what was in its swap already */
+    bool is_settled;      /* nothing more is to be said about it: blamed, or the guest was lying */
+};
+
+struct cycle {
+    uint64_t at_usec;
+    double right_kib;
+};
+
+/* A figure that is at rest while it stays within a dead band of where it was. */
+struct rest {
+    double kib;
+    uint64_t since_usec;
+};
+
+struct track {
+    /* the guest as it was after the last step */
+    bool is_here;
+    int id;
+    double size_kib;
+    unsigned int kills;
+    uint64_t swap_in_kib;
+    uint64_t moved_usec;       /* when it was asked, or last moved towards what it was asked for */
+    uint64_t least_age_usec;   /* of the reports that could be read, at the cycles */
+    bool could_have_more;      /* after the last step: what a kill leaves behind tells nothing */
+    uint64_t helpless_usec;    /* when last nobody could help it, or know that it needs help */
+    uint64_t short_until_usec; /* a program of it was killed that needed not be */
+
+    struct shrink shrinks[SHRINKS]; /* a ring, the next one to be written to at shrink_count */
+    size_t shrink_count;
+
+    /* the least path */
+    struct cycle cycles[CYCLES]; /* a ring, too */
+    size_t cycle_count;
+    double least_kib;
+
+    struct rest need;
+    struct rest right;
+
+    bool has_grown; /* the last request was a growth: */
+    double most_right_kib;
+
+    /* fairness: this spell's */
+    bool takes_part;
+    double unused_kib_sec;
+};
+
+struct score {
+    struct scores scores;
+    size_t count;
+    struct track *tracks;
+    struct oracle_vessel *vessels;
+    double *right_kib;
+    double level_kib;
+    bool is_plenty; /* all have their headroom */
+    double unpromised_kib;
+    bool host_is_low;
+    bool has_been_short;
+    uint64_t short_usec; /* at which cycle the host was last short of somebody's headroom */
+    struct rest level;
+    uint64_t scarce_since_usec; /* UINT64_MAX: it is not */
+    double fair_sec;            /* length of this spell of scarcity at rest */
+};
+
+static double mib(double kib)
+{
+    return kib / KIB_PER_MIB;
+}
+
+/* ---- gates ---- */
+
+__attribute__((format(printf, 5, 6))) static void breach(struct score *score, unsigned int gate,
+                                                         const struct sim_world *world,
+                                                         size_t guest, const char *format, ...)
+{
+    char *note = score->scores.notes[gate - 1];
+    if (score->scores.gates[gate - 1]++ > 0)
+        return;
+    int length =
+        snprintf(note, SCORE_NOTE_BYTES, "at %.1f s: %s: ", (double)world->now_usec / USEC_PER_SEC,
+                 world->guests[guest].plan->name);
+    if (length < 0 || length >= SCORE_NOTE_BYTES)
+        return;
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(note + length, (size_t)(SCORE_NOTE_BYTES - length), format, arguments);
+    va_end(arguments);
+}
+
+/* What the guest is asked for already; its size where it has not been asked. */
+static double asked_kib(const struct sim_guest *guest)
+{
+    return guest->target_kib != 0 ? (double)guest->target_kib : (double)guest->size_kib;
+}
+
+/* The size the guest is on its way to. */
+static double from_kib(const struct track *track, const struct sim_world *world,
+                       const struct sim_guest *guest)
+{
+    bool on_its_way = fabs(asked_kib(guest) - (double)guest->size_kib) > SAME_KIB &&
+                      world->now_usec < track->moved_usec + ON_ITS_WAY_USEC;
+    return on_its_way ? asked_kib(guest) : (double)guest->size_kib;
+}
+
+static void check_range(struct score *score, const struct sim_world *world, size_t i, double target)
+{
+    const struct sim_guest *guest = &world->guests[i];
+    double size = (double)guest->size_kib;
+    double low = oracle_low_kib(world, i);
+    double high = oracle_high_kib(world, i);
+    if (!world->limits[i].managed || !guest->plan->has_balloon)
+        breach(score, 1, world, i, "asked for %.1f MiB, but is not to be called", mib(target));
+    else if (target < fmin(low, size) || target > fmax(high, size) ||
+             target > (double)guest->plan->max_kib)
+        breach(score, 1, world, i, "asked for %.1f MiB, of %.1f to %.1f", mib(target), mib(low),
+               mib(high));
+}
+
+static void check_growth(struct score *score, const struct sim_world *world, size_t i,
+                         double target)
+{
+    const struct sim_guest *guest = &world->guests[i];
+    double had = fmax((double)guest->size_kib, asked_kib(guest));
+    if (target <= had)
+        return;
+    double growable = oracle_growable_kib(world);
+    if (growable <= 0)
+        breach(score, 2, world, i, "grows to %.1f MiB, the host has %.1f less than its reserve",
+               mib(target), mib(-growable));
+    double left = oracle_unpromised_kib(world) - (target - had);
+    if (left < -SAME_KIB)
+        breach(score, 3, world, i, "grows to %.1f MiB, %.1f more than can be promised", mib(target),
+               mib(-left));
+}
+
+/* What the guest will have unused once all it was promised has come, as is and as was reported. */
+static double coming_unused_kib(const struct sim_world *world, size_t i)
+{
+    const struct sim_guest *guest = &world->guests[i];
+    double need = fmax(oracle_need_kib(world, i), oracle_reported_need_kib(world, i));
+    return fmax((double)guest->size_kib, asked_kib(guest)) - need;
+}
+
+/* What all but DONOR lack of their headroom is more than the host has left to promise. */
+static bool is_host_short(const struct sim_world *world, size_t donor)
+{
+    double lacking = 0;
+    for (size_t i = 0; i < world->guest_count; i++)
+        if (i != donor && oracle_can_move(world, i))
+            lacking += fmax(0, oracle_headroom_kib(world, i) - coming_unused_kib(world, i));
+    return lacking > fmax(0, oracle_unpromised_kib(world));
+}
+
+/* The level, by shares, of a guest with so much unused; below 0 for one that lacks. */
+static double level_of_kib(const struct sim_world *world, size_t i, double unused_kib)
+{
+    double weight = oracle_weight(world, i);
+    return unused_kib >= 0 ? unused_kib / weight : unused_kib * weight;
+}
+
+/* What it takes until the next decision has reached it, as it grows now. */
+static double growth_ahead_kib(const struct sim_world *world, size_t i)
+{
+    return oracle_growth_kib_per_sec(world, i) * (double)oracle_horizon_usec(world, i) /
+           USEC_PER_SEC;
+}
+
+/* The host is short, and somebody, by shares, is worse off than DONOR with UNUSED_KIB, or is about
+ * to be. */
+static bool is_balance(const struct sim_world *world, size_t donor, double unused_kib)
+{
+    double now = level_of_kib(world, donor, unused_kib);
+    double soon = level_of_kib(world, donor, unused_kib - growth_ahead_kib(world, donor));
+    for (size_t i = 0; i < world->guest_count; i++) {
+        if (i == donor || !oracle_can_move(world, i))
+            continue;
+        double unused = coming_unused_kib(world, i);
+        if (level_of_kib(world, i, unused) < now ||
+            level_of_kib(world, i, unused - growth_ahead_kib(world, i)) < soon)
+            return is_host_short(world, donor);
+    }
+    return false;
+}
+
+/* Whether the report that can be read is a lie. */
+static bool has_lied(const struct sim_world *world, size_t i)
+{
+    const struct sim_guest *guest = &world->guests[i];
+    return guest->is_lying || sim_spells_hold(&guest->plan->claims_none, guest->reported_usec) ||
+           sim_spells_hold(&guest->plan->claims_all, guest->reported_usec) ||
+           sim_spells_hold(&guest->plan->garbage, guest->reported_usec);
+}
+
+/*
+ * Not even half of R is there for all, the guest can swap, and would keep more for its shares than
+ * another that lacks R has.
+ */
+static bool yields_to_shares(const struct score *score, const struct sim_world *world, size_t donor,
+                             double target)
+{
+    if (world->guests[donor].swap_in_kib == 0 ||
+        score->level_kib >= oracle_reserve_kib(world, donor) / 2)
+        return false;
+    for (size_t i = 0; i < world->guest_count; i++)
+        if (i != donor && oracle_can_move(world, i) &&
+            coming_unused_kib(world, i) < oracle_reserve_kib(world, i) &&
+            (double)world->guests[i].size_kib / oracle_weight(world, i) <
+                target / oracle_weight(world, donor))
+            return true;
+    return false;
+}
+
+static void check_left(struct score *score, const struct sim_world *world, size_t i, double target)
+{
+    double noise = (double)world->guests[i].plan->noise_kib;
+    double left = target - oracle_reported_need_kib(world, i) + noise + SAME_KIB;
+    /* Page cache is taken only where somebody is short. */
+    if (!score->host_is_low && !is_host_short(world, i))
+        left -= oracle_reported_cache_kib(world, i);
+    double reserve = oracle_reserve_kib(world, i);
+    /* To bring it down to its maximum needs no excuse. A lie is read as the truth. */
+    if (left >= reserve || target >= oracle_high_kib(world, i) || has_lied(world, i))
+        return;
+    if (left >= reserve / 2 && (score->host_is_low || is_balance(world, i, left)))
+        return;
+    if (yields_to_shares(score, world, i, target))
+        return;
+    breach(score, 4, world, i, "shrinks to %.1f MiB, which leaves %.1f unused", mib(target),
+           mib(left));
+}
+
+/* The shrink ordered AGO requests before the last one, or NULL. */
+static struct shrink *shrink_before(struct track *track, size_t ago)
+{
+    if (ago >= track->shrink_count || ago >= SHRINKS)
+        return NULL;
+    return &track->shrinks[(track->shrink_count - 1 - ago) % SHRINKS];
+}
+
+static void check_gradual(struct score *score, const struct sim_world *world, size_t i)
+{
+    struct track *track = &score->tracks[i];
+    double given = 0;
+    double whole = 0;
+    const struct shrink *shrink;
+    for (size_t ago = 0; (shrink = shrink_before(track, ago)) != NULL; ago++) {
+        if (shrink->at_usec + GRADUAL_USEC < world->now_usec)
+            break;
+        given += shrink->from_kib - shrink->to_kib;
+        whole = shrink->from_kib;
+    }
+    if (given > whole * GRADUAL_PART + SAME_KIB)
+        breach(score, 4, world, i, "gives %.1f of %.1f MiB within 2 s", mib(given), mib(whole));
+}
+
+/* Whether the report that can be read is no older than it may be, by the youngest one read so far.
+ */
+static bool is_young(const struct track *track, const struct sim_world *world, size_t i)
+{
+    uint64_t oldest =
+        STALE_PERIODS * oracle_period_usec(world, i) + USEC_PER_SEC + track->least_age_usec;
+    return world->now_usec - world->guests[i].reported_usec <= oldest;
+}
+
+static void check_shrink(struct score *score, const struct sim_world *world, size_t i,
+                         double target)
+{
+    const struct sim_guest *guest = &world->guests[i];
+    struct track *track = &score->tracks[i];
+    double from = from_kib(track, world, guest);
+    /* To take a request back is no shrink. */
+    if (target > from - SAME_KIB || fabs(target - (double)guest->size_kib) <= SAME_KIB)
+        return;
+    track->shrinks[track->shrink_count++ % SHRINKS] = (struct shrink){
+        .at_usec = world->now_usec,
+        .from_kib = from,
+        .to_kib = target,
+        .size_kib = (double)guest->size_kib,
+        .left_kib = target - oracle_need_kib(world, i),
+        .swapped_kib = guest->swapped_kib,
+        .is_settled = has_lied(world, i),
+    };
+    check_left(score, world, i, target);
+    check_gradual(score, world, i);
+    /* Nobody can tell how old the youngest report was that it has ever read. */
+    if (!oracle_has_news(world, i) &&
+        !(guest->reported_usec != 0 && !has_lied(world, i) && is_young(track, world, i)))
+        breach(score, 5, world, i, "shrinks to %.1f MiB; the last report is %.1f s old%s",
+               mib(target), (double)(world->now_usec - guest->reported_usec) / USEC_PER_SEC,
+               guest->reported_usec == 0 ? ", there has been none" : "");
+}
+
+void score_order(struct score *score, const struct sim_world *world, size_t guest,
+                 uint64_t target_kib)
+{
+    struct track *track = &score->tracks[guest];
+    double target = (double)target_kib;
+    double size = (double)world->guests[guest].size_kib;
+    score->scores.calls++;
+    if (world->now_usec >= world->scenario->length_usec / 3 * 2)
+        score->scores.late_calls++;
+    check_range(score, world, guest, target);
+    check_growth(score, world, guest, target);
+    check_shrink(score, world, guest, target);
+    track->moved_usec = world->now_usec;
+    track->has_grown = target > size;
+    track->most_right_kib = 0;
+}
+
+/* ---- what could have been had ---- */
+
+/* What guest I could give: what it has beyond both R and the common level, if that is worth a call.
+ */
+static double could_give_kib(const struct score *score, const struct sim_world *world, size_t i)
+{
+    double size = (double)world->guests[i].size_kib;
+    double kept = fmax(oracle_reserve_kib(world, i), score->level_kib * oracle_weight(world, i));
+    kept +=
+        oracle_growth_kib_per_sec(world, i) * (double)oracle_horizon_usec(world, i) / USEC_PER_SEC;
+    double spare = fmin(size - oracle_low_kib(world, i), size - oracle_need_kib(world, i) - kept);
+    bool can = oracle_can_move(world, i) && oracle_has_news(world, i);
+    return can && spare > oracle_dead_band_kib(size) ? spare : 0;
+}
+
+/* What the host could give guest I. What that was promised and has not got yet is there for it: it
+ * should have been promised before. */
+static double host_could_give_kib(const struct score *score, const struct sim_world *world,
+                                  size_t i)
+{
+    const struct sim_guest *guest = &world->guests[i];
+    double coming = fmax(0, asked_kib(guest) - (double)guest->size_kib);
+    return fmax(0, fmin(score->unpromised_kib + coming, oracle_growable_kib(world)) - SAME_KIB);
+}
+
+/* Whether a coordinator can know what guest I needs. Who claims to need nothing has what it asked
+ * for; other lies do not make anybody short. */
+static bool is_heard(const struct sim_world *world, size_t i)
+{
+    const struct sim_guest *guest = &world->guests[i];
+    return oracle_has_news(world, i) &&
+           !sim_spells_hold(&guest->plan->claims_all, guest->reported_usec);
+}
+
+/* How much guest I could have had in addition. */
+static double to_be_had_kib(const struct score *score, const struct sim_world *world, size_t i)
+{
+    double size = (double)world->guests[i].size_kib;
+    double room = oracle_high_kib(world, i) - size;
+    if (!oracle_can_move(world, i) || !is_heard(world, i) || room <= SAME_KIB)
+        return 0;
+    /* Who has what is right is not to have more. */
+    if (score->right_kib[i] - size <= oracle_dead_band_kib(size))
+        return 0;
+    double had = host_could_give_kib(score, world, i);
+    for (size_t other = 0; other < world->guest_count; other++)
+        if (other != i)
+            had += could_give_kib(score, world, other);
+    return fmin(had, room);
+}
+
+/* Whether a guest that lacks MISSING_KIB could have had that, or as much as is worth a call. */
+static bool is_avoidable(const struct score *score, const struct sim_world *world, size_t i,
+                         double missing_kib)
+{
+    return to_be_had_kib(score, world, i) >= fmin(missing_kib, oracle_dead_band_kib(0));
+}
+
+/* ---- G6 ---- */
+
+static double use_kib(const struct sim_guest *guest, uint64_t at_usec)
+{
+    return (double)sim_series_at(&guest->plan->use, at_usec);
+}
+
+/* By how much a series is, at AT_USEC, above the least that it was within WINDOW_USEC. */
+static double growth_kib(const struct sim_series *series, uint64_t at_usec, uint64_t window_usec)
+{
+    uint64_t now = sim_series_at(series, at_usec);
+    uint64_t least = now;
+    for (uint64_t ago = 0; ago <= window_usec && ago <= at_usec; ago += SIM_STEP_USEC) {
+        uint64_t then = sim_series_at(series, at_usec - ago);
+        least = then < least ? then : least;
+    }
+    return (double)(now - least);
+}
+
+/* Whether the guest would have been well with the size it had before SHRINK. */
+static bool was_large_enough(const struct sim_world *world, size_t i, const struct shrink *shrink)
+{
+    const struct sim_guest *guest = &world->guests[i];
+    double most = fmax(use_kib(guest, world->now_usec), oracle_need_kib(world, i));
+    for (uint64_t at = shrink->at_usec; at < world->now_usec; at += SIM_STEP_USEC)
+        most = fmax(most, use_kib(guest, at));
+    /* A kernel keeps a little free: what a dead band is to a coordinator. */
+    return shrink->size_kib >= most + oracle_dead_band_kib(shrink->size_kib);
+}
+
+/* How long after a change in a guest an answer has its effect, at the latest. Where the host was
+ * full that is a cycle later, since another has to give first. */
+static uint64_t answer_usec(const struct score *score, const struct sim_world *world, size_t i)
+{
+    uint64_t horizon = oracle_horizon_usec(world, i) + world->guests[i].plan->delay_usec;
+    bool was_short = score->has_been_short &&
+                     world->now_usec <= score->short_usec + horizon + world->interval_usec;
+    return was_short ? horizon + world->interval_usec : horizon;
+}
+
+/*
+ * Whether its demand has grown by more, before anybody could answer, than it is to be provided
+ * with: the surge, or LEFT_KIB, which a scarce host had left it, if that is less, but never less
+ * than half of R.
+ */
+static bool was_overrun(const struct score *score, const struct sim_world *world, size_t i,
+                        const struct shrink *shrink, double left_kib)
+{
+    const struct sim_guest *guest = &world->guests[i];
+    uint64_t horizon = answer_usec(score, world, i);
+    double surge = (double)world->scenario->config.policy.surge_kib_per_sec;
+    double most = surge * (double)oracle_horizon_usec(world, i) / USEC_PER_SEC + SAME_KIB;
+    most = fmin(most, fmax(left_kib - SAME_KIB, oracle_reserve_kib(world, i) / 2));
+    for (uint64_t at = shrink->at_usec; at <= world->now_usec; at += SIM_STEP_USEC)
+        /* The host's own programs may take what was to be had. */
+        if (growth_kib(&guest->plan->use, at, horizon) > most ||
+            growth_kib(&world->scenario->others, at, horizon) > oracle_dead_band_kib(0))
+            return true;
+    return false;
+}
+
+/* Whether more was to be had for it, of what it has a right to. Where its fair share leaves it less
+ * than half of R, as more is used than there is, it has none: nobody is balanced below that. */
+static bool could_have_more(const struct score *score, const struct sim_world *world, size_t i)
+{
+    double share = score->right_kib[i] - oracle_need_kib(world, i);
+    return share >= oracle_reserve_kib(world, i) / 2 && is_avoidable(score, world, i, INFINITY);
+}
+
+/* Whether nobody could have helped it in time: its balloon was stuck, it was not to be heard of. */
+static void follow_helplessness(struct score *score, const struct sim_world *world, size_t i)
+{
+    const struct sim_guest *guest = &world->guests[i];
+    uint64_t silent =
+        guest->reported_usec + 2 * oracle_period_usec(world, i) + guest->plan->delay_usec;
+    if (!oracle_can_move(world, i) || world->now_usec > silent || has_lied(world, i))
+        score->tracks[i].helpless_usec = world->now_usec;
+}
+
+static bool was_helpless(const struct score *score, const struct sim_world *world, size_t i)
+{
+    return world->now_usec < score->tracks[i].helpless_usec + answer_usec(score, world, i);
+}
+
+static void blame(struct score *score, const struct sim_world *world, size_t i, bool was_killed)
+{
+    uint64_t swapped = world->guests[i].swapped_kib;
+    struct track *track = &score->tracks[i];
+    struct shrink *shrink;
+    double left = INFINITY; /* by that shrink and those after it */
+    for (size_t ago = 0; (shrink = shrink_before(track, ago)) != NULL; ago++) {
+        if (shrink->at_usec + BLAME_USEC < world->now_usec)
+            break;
+        left = fmin(left, shrink->left_kib);
+        /* What was swapped out before comes back, which is no harm. */
+        bool is_hurt = was_killed || swapped > shrink->swapped_kib;
+        if (!is_hurt || shrink->is_settled || !was_large_enough(world, i, shrink))
+            continue;
+        shrink->is_settled = true;
+        if (!was_overrun(score, world, i, shrink, left))
+            breach(score, 6, world, i, "%s, after it was shrunk from %.1f to %.1f MiB at %.1f s",
+                   was_killed ? "out of memory" : "swaps in", mib(shrink->size_kib),
+                   mib(shrink->to_kib), (double)shrink->at_usec / USEC_PER_SEC);
+    }
+}
+
+static void check_pain(struct score *score, const struct sim_world *world, size_t i)
+{
+    const struct sim_guest *guest = &world->guests[i];
+    struct track *track = &score->tracks[i];
+    bool was_killed = guest->kills > track->kills;
+    bool has_swapped = guest->swap_in_kib > track->swap_in_kib;
+    if (was_killed)
+        score->scores.kills += guest->kills - track->kills;
+    if (has_swapped)
+        score->scores.swap_in_mib += mib((double)(guest->swap_in_kib - track->swap_in_kib));
+    if (!(was_killed || has_swapped) || !track->could_have_more || was_helpless(score, world, i))
+        return;
+    if (was_killed)
+        track->short_until_usec = world->now_usec + KILLED_USEC;
+    blame(score, world, i, was_killed);
+}
+
+/* ---- integrals ---- */
+
+static void add_shortfall(struct score *score, const struct sim_world *world, size_t i, double sec)
+{
+    const struct sim_guest *guest = &world->guests[i];
+    double reserve = oracle_reserve_kib(world, i);
+    double missing = reserve - (double)sim_usable_kib(guest);
+    if (world->now_usec < score->tracks[i].short_until_usec)
+        missing = reserve;
+    else if (missing <= 0 || !guest->is_running || !is_avoidable(score, world, i, missing))
+        return;
+    else
+        missing = fmin(missing, to_be_had_kib(score, world, i));
+    score->scores.starved_sec += sec;
+    score->scores.shortfall_mib_sec += mib(missing) * sec;
+}
+
+/* Only what could be taken: not below its minimum, nor from one that does not move. */
+static void add_waste(struct score *score, const struct sim_world *world, size_t i, double sec)
+{
+    const struct sim_guest *guest = &world->guests[i];
+    /* What a false report hides nobody can take. */
+    if (!oracle_can_move(world, i) || has_lied(world, i))
+        return;
+    double cache = (double)sim_series_at(&guest->plan->cache, world->now_usec);
+    double spare = (double)sim_usable_kib(guest) - cache - oracle_headroom_kib(world, i);
+    spare = fmin(spare, (double)guest->size_kib - oracle_low_kib(world, i));
+    score->scores.waste_mib_sec += mib(fmax(0, spare)) * sec;
+}
+
+static bool follow_rest(struct rest *rest, uint64_t now_usec, double kib, double band_kib)
+{
+    if (fabs(kib - rest->kib) <= band_kib)
+        return false;
+    *rest = (struct rest){.kib = kib, .since_usec = now_usec};
+    return true;
+}
+
+static void follow_right(struct score *score, const struct sim_world *world, size_t i)
+{
+    struct track *track = &score->tracks[i];
+    double right = score->right_kib[i];
+    double size = (double)world->guests[i].size_kib;
+    double band = fmax(RIGHT_KIB, right * RIGHT_PART);
+    if (!oracle_can_move(world, i)) {
+        track->right.since_usec = world->now_usec;
+        return;
+    }
+    follow_rest(&track->right, world->now_usec, right, band);
+    double since_sec = (double)(world->now_usec - track->right.since_usec) / USEC_PER_SEC;
+    if (size < right - band || size > right + oracle_cache_kib(world, i) + band)
+        score->scores.settle_sec = fmax(score->scores.settle_sec, since_sec);
+    if (!track->has_grown)
+        return;
+    track->most_right_kib = fmax(track->most_right_kib, right + oracle_cache_kib(world, i));
+    score->scores.overshoot_mib =
+        fmax(score->scores.overshoot_mib, mib(size - track->most_right_kib));
+}
+
+static void follow_size(struct score *score, const struct sim_world *world, size_t i)
+{
+    const struct sim_guest *guest = &world->guests[i];
+    struct track *track = &score->tracks[i];
+    double size = (double)guest->size_kib;
+    double asked = asked_kib(guest);
+    if (!has_lied(world, i)) /* what it asks for is not what had to be moved */
+        score->scores.moved_mib += mib(fabs(size - track->size_kib));
+    if (fabs(asked - size) < fabs(asked - track->size_kib))
+        track->moved_usec = world->now_usec;
+}
+
+/* Another guest, or another start of the same: nothing of what was before counts. */
+static void start_track(struct track *track, const struct sim_world *world, size_t i)
+{
+    const struct sim_guest *guest = &world->guests[i];
+    *track = (struct track){
+        .is_here = guest->is_here,
+        .id = guest->id,
+        .kills = guest->kills,
+        .size_kib = (double)guest->size_kib,
+        .least_kib = (double)guest->size_kib,
+        .least_age_usec = UINT64_MAX,
+        .need.since_usec = world->now_usec,
+        .right.since_usec = world->now_usec,
+    };
+}
+
+/* ---- fairness ---- */
+
+/* How long things must have been as they are before a coordinator can be held to them: a donor that
+ * gives 3/16 at a time has given more than half in four cycles, one passes until the need is seen
+ * and one until what was given is handed on. */
+static uint64_t patience_usec(const struct sim_world *world)
+{
+    return 6 * world->interval_usec + 5 * (uint64_t)USEC_PER_SEC;
+}
+
+/* Ends a spell of scarcity at rest; the worst of them counts. */
+static void end_fair_spell(struct score *score, const struct sim_world *world)
+{
+    double least = INFINITY;
+    double most = 0;
+    double sum = 0;
+    double squares = 0;
+    double count = 0;
+    for (size_t i = 0; i < score->count; i++) {
+        if (!score->tracks[i].takes_part || score->fair_sec <= 0)
+            continue;
+        double mean = score->tracks[i].unused_kib_sec / score->fair_sec;
+        least = fmin(least, mean);
+        most = fmax(most, mean);
+        sum += mean;
+        squares += mean * mean;
+        count++;
+    }
+    /* A spell shorter than a cycle is none. */
+    if (count > 1 && most > 0 && score->fair_sec * USEC_PER_SEC >= (double)world->interval_usec) {
+        score->scores.fairness = fmin(score->scores.fairness, least / most);
+        score->scores.jain = fmin(score->scores.jain, sum * sum / (count * squares));
+    }
+    score->fair_sec = 0;
+    for (size_t i = 0; i < score->count; i++)
+        score->tracks[i].unused_kib_sec = 0;
+}
+
+/* Whether what guest I has unused is the level's to say: it moves, is honest and off its bounds. */
+static bool is_at_level(const struct score *score, const struct sim_world *world, size_t i)
+{
+    const struct oracle_vessel *vessel = &score->vessels[i];
+    double right = score->right_kib[i];
+    double band = oracle_dead_band_kib(right);
+    return vessel->moves && oracle_has_news(world, i) && !has_lied(world, i) &&
+           right > vessel->low_kib + band && right < vessel->high_kib - band;
+}
+
+/* Scarcity: not everyone can have its headroom. Below half of R nobody is to be balanced any more:
+ * donors may keep that. */
+static bool is_scarce(const struct score *score, const struct sim_world *world)
+{
+    bool is_short = false;
+    for (size_t i = 0; i < score->count; i++) {
+        const struct oracle_vessel *vessel = &score->vessels[i];
+        double unused = score->level_kib * vessel->weight;
+        if (!vessel->moves || score->right_kib[i] >= vessel->high_kib)
+            continue;
+        is_short = is_short || unused < vessel->headroom_kib - SAME_KIB;
+        if (unused < oracle_reserve_kib(world, i) / 2)
+            return false;
+    }
+    return is_short;
+}
+
+static bool is_at_rest(struct score *score, const struct sim_world *world)
+{
+    uint64_t now = world->now_usec;
+    follow_rest(&score->level, now, score->level_kib, oracle_dead_band_kib(0));
+    uint64_t since = score->level.since_usec;
+    for (size_t i = 0; i < score->count; i++) {
+        struct rest *need = &score->tracks[i].need;
+        double kib = world->guests[i].is_here ? score->vessels[i].need_kib : 0;
+        follow_rest(need, now, kib, oracle_dead_band_kib(kib));
+        if (need->since_usec > since)
+            since = need->since_usec;
+    }
+    return now - since >= patience_usec(world);
+}
+
+static void follow_fairness(struct score *score, const struct sim_world *world, double sec)
+{
+    uint64_t now = world->now_usec;
+    bool is_resting = is_at_rest(score, world);
+    if (!is_scarce(score, world))
+        score->scarce_since_usec = UINT64_MAX;
+    else if (score->scarce_since_usec == UINT64_MAX)
+        score->scarce_since_usec = now;
+    bool counts = is_resting && score->scarce_since_usec != UINT64_MAX &&
+                  now - score->scarce_since_usec >= patience_usec(world);
+    bool goes_on = true;
+    for (size_t i = 0; i < score->count; i++)
+        goes_on =
+            goes_on && score->tracks[i].takes_part == (counts && is_at_level(score, world, i));
+    if (!goes_on)
+        end_fair_spell(score, world);
+    if (counts)
+        score->fair_sec += sec;
+    for (size_t i = 0; i < score->count; i++) {
+        struct track *track = &score->tracks[i];
+        track->takes_part = counts && is_at_level(score, world, i);
+        double unused = (double)world->guests[i].size_kib - score->vessels[i].need_kib;
+        if (track->takes_part)
+            track->unused_kib_sec += fmax(0, unused) / score->vessels[i].weight * sec;
+    }
+}
+
+/* ---- the least that had to be moved ---- */
+
+/*
+ * The most that was right for guest I of late: an answer takes its time, and gives in steps.
+ * Whoever kept it longer would waste more than the floor does.
+ */
+static double most_right_kib(const struct track *track, const struct sim_world *world, size_t i)
+{
+    uint64_t linger = oracle_horizon_usec(world, i) + GRADUAL_USEC;
+    double most = 0;
+    for (size_t ago = 1; ago <= track->cycle_count && ago <= CYCLES; ago++) {
+        const struct cycle *cycle = &track->cycles[(track->cycle_count - ago) % CYCLES];
+        if (cycle->at_usec + linger < world->now_usec)
+            break;
+        most = fmax(most, cycle->right_kib);
+    }
+    return most;
+}
+
+/*
+ * A size is good enough between a dead band under what is right, and two above the most that was
+ * right of late. The least that any sequence of such sizes moves is what the lazy one does, which
+ * stays where it is until it would be no good any more, and then goes to the nearest size that is:
+ * by induction, any other sequence has at each cycle moved as much more as it is now apart from the
+ * lazy one, at the least, so that it can never get ahead of it by having moved before.
+ */
+static void follow_least(struct score *score, const struct sim_world *world, size_t i)
+{
+    struct track *track = &score->tracks[i];
+    double right = score->right_kib[i];
+    if (!oracle_can_move(world, i))
+        return;
+    track->cycles[track->cycle_count++ % CYCLES] =
+        (struct cycle){.at_usec = world->now_usec, .right_kib = right + oracle_cache_kib(world, i)};
+    double most = most_right_kib(track, world, i);
+    /* Page cache is fed up to what is needed beside it, when there is plenty. */
+    if (score->is_plenty)
+        right += fmin(oracle_cache_kib(world, i), oracle_need_kib(world, i));
+    double low = right - oracle_dead_band_kib(right);
+    double high = most + 2 * oracle_dead_band_kib(most);
+    double next = fmax(low, fmin(track->least_kib, high));
+    if (!has_lied(world, i))
+        score->scores.least_moved_mib += mib(fabs(next - track->least_kib));
+    track->least_kib = next;
+}
+
+static void follow_age(struct track *track, const struct sim_world *world, size_t i)
+{
+    uint64_t age = world->now_usec - world->guests[i].reported_usec;
+    if (world->guests[i].reported_usec != 0 && age < track->least_age_usec)
+        track->least_age_usec = age;
+}
+
+/* ---- the run ---- */
+
+static void look(struct score *score, const struct sim_world *world)
+{
+    score->level_kib = oracle_share_out_in(world, score->vessels, score->right_kib);
+    score->unpromised_kib = oracle_unpromised_kib(world);
+    score->is_plenty = true;
+    for (size_t i = 0; i < score->count; i++)
+        score->is_plenty =
+            score->is_plenty && score->level_kib * score->vessels[i].weight + SAME_KIB >=
+                                    score->vessels[i].headroom_kib;
+}
+
+struct score *score_begin(const struct sim_world *world)
+{
+    struct score *score = calloc(1, sizeof(*score));
+    if (score == NULL)
+        return NULL;
+    score->count = world->guest_count;
+    score->scores.fairness = score->scores.jain = 1;
+    score->scarce_since_usec = UINT64_MAX;
+    score->tracks = calloc(score->count + 1, sizeof(*score->tracks));
+    score->vessels = calloc(score->count + 1, sizeof(*score->vessels));
+    score->right_kib = calloc(score->count + 1, sizeof(*score->right_kib));
+    if (score->tracks == NULL || score->vessels == NULL || score->right_kib == NULL) {
+        score_end(score, world);
+        return NULL;
+    }
+    for (size_t i = 0; i < score->count; i++)
+        start_track(&score->tracks[i], world, i);
+    return score;
+}
+
+void score_cycle(struct score *score, const struct sim_world *world)
+{
+    double reserve = (double)world->scenario->config.policy.host_reserve_kib;
+    double available = (double)sim_available_kib(world);
+    score->host_is_low = available < reserve * HOST_LOW_PART ||
+                         (score->host_is_low && available < reserve * HOST_HARD_PART);
+    if (is_host_short(world, SIZE_MAX)) {
+        score->has_been_short = true;
+        score->short_usec = world->now_usec;
+    }
+    look(score, world);
+    for (size_t i = 0; i < score->count; i++) {
+        follow_age(&score->tracks[i], world, i);
+        follow_least(score, world, i);
+    }
+}
+
+void score_step(struct score *score, const struct sim_world *world, uint64_t step_usec)
+{
+    double sec = (double)step_usec / USEC_PER_SEC;
+    look(score, world);
+    for (size_t i = 0; i < score->count; i++) {
+        const struct sim_guest *guest = &world->guests[i];
+        struct track *track = &score->tracks[i];
+        if (track->is_here != guest->is_here || track->id != guest->id)
+            start_track(track, world, i);
+        if (guest->is_here) {
+            follow_size(score, world, i);
+            follow_helplessness(score, world, i);
+            check_pain(score, world, i);
+            add_shortfall(score, world, i, sec);
+            add_waste(score, world, i, sec);
+            follow_right(score, world, i);
+        }
+        track->size_kib = (double)guest->size_kib;
+        track->kills = guest->kills;
+        track->swap_in_kib = guest->swap_in_kib;
+        track->could_have_more = guest->is_here && could_have_more(score, world, i);
+    }
+    follow_fairness(score, world, sec);
+}
+
+struct scores score_end(struct score *score, const struct sim_world *world)
+{
+    if (score->tracks != NULL && score->right_kib != NULL && score->vessels != NULL)
+        end_fair_spell(score, world);
+    struct scores scores = score->scores;
+    free(score->tracks);
+    free(score->vessels);
+    free(score->right_kib);
+    free(score);
+    return scores;
+}
