@@ -116,7 +116,8 @@ struct policy_memory {
     bool has_rss;
     uint64_t actual_kib;
     uint64_t rss_kib;
-    bool has_unseen; /* the size was seen at rest, so that unseen_kib is exact */
+    uint64_t changed_usec; /* when the size was last seen to change; 0: never */
+    bool has_unseen;       /* the size was seen at rest, so that unseen_kib is exact */
     int64_t unseen_kib;
     bool counts_balloon; /* it sees its maximum always, and its balloon as used (autodeflate) */
 

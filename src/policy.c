@@ -310,6 +310,15 @@ static void start_use(struct policy_memory *memory, struct use use, uint64_t now
     memory->used_usec = now_usec;
 }
 
+/* Whether the report is sure to be of the size that the balloon has now, even if reports come late:
+ * once it has moved, it must have been at rest for as long as two of them take. */
+static bool is_exact(const struct policy_memory *memory, const struct domain *domain, bool at_rest,
+                     uint64_t now_usec)
+{
+    return at_rest && (memory->changed_usec == 0 ||
+                       elapsed_usec(memory->changed_usec, now_usec) >= 2 * echo_usec(domain));
+}
+
 static void learn_used(struct policy_memory *memory, enum policy_metric metric,
                        const struct domain *domain, bool first, uint64_t now_usec)
 {
@@ -318,7 +327,7 @@ static void learn_used(struct policy_memory *memory, enum policy_metric metric,
      * A first report is taken for one too: nobody has asked the balloon to move yet. */
     bool at_rest = memory->has_actual && memory->actual_kib == actual;
     bool was_exact = memory->has_unseen;
-    if (at_rest || first) {
+    if (is_exact(memory, domain, at_rest, now_usec) || first) {
         memory->unseen_kib = (int64_t)actual - (int64_t)memory->available_kib;
         memory->has_unseen = at_rest;
     }
@@ -441,9 +450,11 @@ static void learn_size(struct policy_memory *memory, const struct domain *domain
         if (now < before)
             memory->moved_usec = now_usec;
         else if (now > add_saturated(before, ARRIVED_KIB) &&
-                 elapsed_usec(memory->asked_usec, now_usec) >= BALLOON_LATENCY_USEC)
+                 elapsed_usec(memory->asked_usec, now_usec) >= IN_FLIGHT_USEC)
             memory->has_asked = false; /* there is a newer request, and it is not ours */
     }
+    if (memory->has_actual && memory->actual_kib != actual)
+        memory->changed_usec = now_usec;
     memory->has_actual = true;
     memory->actual_kib = actual;
 }
@@ -699,10 +710,10 @@ static void wish_for_cache(struct policy_decision *decision)
 }
 
 /* What it gives to the last: all but R; nothing if it has no more than R. */
-static uint64_t floor_kib(const struct policy_decision *decision, struct pressure pressure,
+static uint64_t floor_kib(const struct policy_decision *decision, bool takes_cache,
                           uint64_t least_kib)
 {
-    uint64_t used = pressure.takes_cache ? decision->claimed_kib : decision->used_kib;
+    uint64_t used = takes_cache ? decision->claimed_kib : decision->used_kib;
     uint64_t kept = min_u64(decision->from_kib, add_saturated(used, least_kib));
     return min_u64(decision->ceiling_kib, max_u64(decision->min_kib, kept));
 }
@@ -913,27 +924,28 @@ static void pour_rest(struct policy_decision *decisions, size_t count, uint64_t 
         pour(decisions, count, budget_kib);
 }
 
-/* What it needs and R, as far as it can have that. */
-static uint64_t enough_kib(const struct policy_decision *decision)
+/* What it needs and R, or that part of it, as far as it can have that. */
+static uint64_t enough_kib(const struct policy_decision *decision, uint64_t divisor)
 {
-    return min_u64(add_saturated(decision->needed_kib, decision->least_kib), decision->ceiling_kib);
+    return min_u64(add_saturated(decision->needed_kib, decision->least_kib / divisor),
+                   decision->ceiling_kib);
 }
 
 /* Whether someone is left with less than R by the targets. */
 static bool someone_lacks_headroom(const struct policy_decision *decisions, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        if (decisions[i].in_play && decisions[i].target_kib < enough_kib(&decisions[i]))
+        if (decisions[i].in_play && decisions[i].target_kib < enough_kib(&decisions[i], 1))
             return true;
     return false;
 }
 
-/* Whether someone has next to nothing left and gets less than R by the targets. */
+/* Whether someone has next to nothing left and gets less than half of R by the targets. */
 static bool is_overloaded(const struct policy_decision *decisions, size_t count)
 {
     for (size_t i = 0; i < count; i++)
         if (decisions[i].in_play && decisions[i].is_hungry &&
-            decisions[i].target_kib < enough_kib(&decisions[i]))
+            decisions[i].target_kib < enough_kib(&decisions[i], 2))
             return true;
     return false;
 }
@@ -947,6 +959,13 @@ static uint64_t sum_of_floors_kib(const struct policy_decision *decisions, size_
     return sum;
 }
 
+/* What it may come to need is not counted: what is unused is equal now, whatever comes. */
+static void forget_growth(struct policy_decision *decision)
+{
+    decision->wait_kib += decision->growth_kib;
+    decision->growth_kib = 0;
+}
+
 /* What it has beyond its share is anybody's. */
 static void yield_to_shares(struct policy_decision *decision)
 {
@@ -955,25 +974,27 @@ static void yield_to_shares(struct policy_decision *decision)
         return;
     decision->floor_kib = min_u64(decision->floor_kib, share);
     decision->bottom_kib = subtract_to_zero(share, decision->least_kib);
-    decision->wait_kib += decision->growth_kib;
-    decision->growth_kib = 0;
 }
 
 /*
  * Not everyone can have R of what the budget is. Nobody is brought below it for the host's sake;
- * but what is unused below it is balanced too: who has more gives to who has less, and keeps at
- * least half of R against surprises. Who is insatiable gives what it has beyond its share.
+ * but what is unused below it is balanced too: who has more gives to who has less, page cache
+ * first, and keeps at least half of R against surprises. Who is insatiable gives what it has beyond
+ * its share.
  */
 static void balance_below_headroom(struct policy_decision *decisions, size_t count,
-                                   struct pressure pressure, uint64_t budget_kib)
+                                   uint64_t budget_kib)
 {
     uint64_t kept_together = sum_of_floors_kib(decisions, count);
     for (size_t i = 0; i < count; i++) {
         struct policy_decision *decision = &decisions[i];
-        if (!decision->in_play || decision->keeps)
+        if (!decision->in_play)
+            continue;
+        forget_growth(decision);
+        if (decision->keeps)
             continue;
         decision->floor_kib =
-            min_u64(decision->floor_kib, floor_kib(decision, pressure, decision->least_kib / 2));
+            min_u64(decision->floor_kib, floor_kib(decision, true, decision->least_kib / 2));
         if (decision->is_insatiable)
             yield_to_shares(decision);
     }
@@ -992,7 +1013,7 @@ static void revoke_by_shares(struct policy_decision *decisions, size_t count, ui
         struct policy_decision *decision = &decisions[i];
         if (!decision->in_play)
             continue;
-        decision->ceiling_kib = max_u64(decision->floor_kib, enough_kib(decision));
+        decision->ceiling_kib = max_u64(decision->floor_kib, enough_kib(decision, 1));
         if (decision->can_swap)
             yield_to_shares(decision);
     }
@@ -1096,7 +1117,10 @@ static void limit_shrink(struct policy_decision *decision, const struct policy_c
     unsigned int steps = steps_per_window(config->interval_usec);
     uint64_t step = multiply_divide(decision->from_kib, GRADUAL_NUMERATOR,
                                     (uint64_t)GRADUAL_DENOMINATOR * steps);
-    if (is_in_flight(memory, memory->actual_kib, now_usec)) {
+    /* A guest that counts its balloon as used is not known anew while that moves. */
+    bool is_unseen =
+        memory->counts_balloon && memory->has_shrunk && memory->used_usec <= memory->shrunk_usec;
+    if (is_unseen || is_in_flight(memory, memory->actual_kib, now_usec)) {
         hold(decision, POLICY_BOUND_IN_FLIGHT);
     } else if (memory->has_shrunk &&
                elapsed_usec(memory->shrunk_usec, now_usec) <= GRADUAL_USEC / steps) {
@@ -1221,7 +1245,7 @@ static struct pressure pressure_on(const struct policy_host *host, const struct 
     bool someone_wants = totals->someone_starves && totals->lacking_kib > spare_kib;
     return (struct pressure){
         .is_hard = someone_wants || host->state >= POLICY_HOST_HARD,
-        .takes_cache = someone_wants || host->state >= POLICY_HOST_LOW,
+        .takes_cache = host->state >= POLICY_HOST_LOW,
     };
 }
 
@@ -1240,7 +1264,7 @@ static void set_ranges(struct policy_decision *decisions, const struct policy_me
         wish_for_cache(decision);
         if (decision->keeps && decision->reason == POLICY_SPARE)
             decision->bound = memory[i].has_unseen ? POLICY_BOUND_SWAPPING : POLICY_BOUND_GRACE;
-        decision->floor_kib = floor_kib(decision, pressure, decision->least_kib);
+        decision->floor_kib = floor_kib(decision, pressure.takes_cache, decision->least_kib);
         if (decision->keeps)
             decision->floor_kib = max_u64(decision->floor_kib, decision->from_kib);
         decision->ceiling_kib = max_u64(decision->ceiling_kib, decision->floor_kib);
@@ -1248,15 +1272,14 @@ static void set_ranges(struct policy_decision *decisions, const struct policy_me
 }
 
 /* The targets of the end, when everything asked for has arrived. Returns the level. */
-static uint64_t decide_ends(struct policy_decision *decisions, size_t count,
-                            struct pressure pressure, uint64_t budget_kib,
+static uint64_t decide_ends(struct policy_decision *decisions, size_t count, uint64_t budget_kib,
                             enum policy_host_state state)
 {
     uint64_t level = pour(decisions, count, budget_kib);
     if (!someone_lacks_headroom(decisions, count)) {
         pour_rest(decisions, count, budget_kib);
     } else if (state == POLICY_HOST_HIGH) { /* what they give can be handed on */
-        balance_below_headroom(decisions, count, pressure, budget_kib);
+        balance_below_headroom(decisions, count, budget_kib);
         if (is_overloaded(decisions, count))
             revoke_by_shares(decisions, count, budget_kib);
     }
@@ -1290,7 +1313,7 @@ void policy_decide(const struct policy_config *config, const struct snapshot *sn
     set_ranges(decisions, memory, count, pressure, totals.most_growth_kib);
     if (totals.someone_is_doubted)
         bound_by_shares(decisions, count, budget);
-    uint64_t level = decide_ends(decisions, count, pressure, budget, host->state);
+    uint64_t level = decide_ends(decisions, count, budget, host->state);
     host->level_kib = subtract_to_zero(level, totals.most_growth_kib);
     for (size_t i = 0; i < count; i++)
         if (decisions[i].in_play)
