@@ -133,6 +133,7 @@ struct policy_memory {
 
     /* Signs of pain. */
     uint64_t swap_in_kib;
+    uint64_t swapping_kib; /* swapped in between the last two reports */
     uint64_t major_faults;
     uint64_t swapped_usec; /* when it was last seen to swap in, or to thrash */
     uint64_t rest_usec;    /* for how long it is left alone from then on; 0: it has never */

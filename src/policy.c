@@ -382,10 +382,11 @@ static void learn_pain(struct policy_memory *memory, const struct policy_limits 
 {
     uint64_t dt_usec = elapsed_usec(memory->used_usec, now_usec);
     uint64_t faults = counted(domain->major_faults, memory->major_faults);
-    bool swaps = counted(domain->swap_in_kib, memory->swap_in_kib) >= SWAPPING_KIB;
+    uint64_t swapping = counted(domain->swap_in_kib, memory->swap_in_kib);
     bool thrashes = is_short_of_headroom(memory, limits) &&
                     faults > multiply_divide(THRASHING_FAULTS_PER_SEC, dt_usec, USEC_PER_SEC);
-    if (!first && (swaps || thrashes))
+    memory->swapping_kib = first ? 0 : swapping;
+    if (!first && (swapping >= SWAPPING_KIB || thrashes))
         learn_swapping(memory, now_usec);
     memory->swap_in_kib = domain->swap_in_kib.value;
     memory->major_faults = domain->major_faults.value;
@@ -615,14 +616,16 @@ static uint64_t least_growth_kib(const struct policy_decision *decision)
     return min_u64(dead_band_kib(decision->from_kib), max_u64(DEAD_BAND_KIB, beyond / 4));
 }
 
-/* What it needs. Who swaps in, with little left, needs all that it has. */
+/* What it needs. Who swaps in with less than its headroom left will go on doing so for a while;
+ * with less than R left it needs all that it has. */
 static uint64_t needed_kib(const struct policy_decision *decision, const struct domain *domain,
                            const struct policy_memory *memory, uint64_t now_usec)
 {
-    bool needs_all =
-        swaps_now(memory, domain, now_usec) && memory->usable_kib < decision->headroom_kib;
-    uint64_t needed =
-        needs_all ? max_u64(memory->needed_kib, decision->from_kib) : memory->needed_kib;
+    uint64_t needed = memory->needed_kib;
+    if (swaps_now(memory, domain, now_usec) && memory->usable_kib < decision->headroom_kib)
+        needed = add_saturated(needed, memory->swapping_kib);
+    if (swaps_now(memory, domain, now_usec) && memory->usable_kib < decision->least_kib)
+        needed = max_u64(needed, decision->from_kib);
     return believed_kib(memory, needed);
 }
 
@@ -979,8 +982,8 @@ static void yield_to_shares(struct policy_decision *decision)
 /*
  * Not everyone can have R of what the budget is. Nobody is brought below it for the host's sake;
  * but what is unused below it is balanced too: who has more gives to who has less, page cache
- * first, and keeps at least half of R against surprises. Who is insatiable gives what it has beyond
- * its share.
+ * first, and keeps at least half of R against surprises, after what it grows by. Who is insatiable
+ * gives what it has beyond its share.
  */
 static void balance_below_headroom(struct policy_decision *decisions, size_t count,
                                    uint64_t budget_kib)
@@ -990,11 +993,14 @@ static void balance_below_headroom(struct policy_decision *decisions, size_t cou
         struct policy_decision *decision = &decisions[i];
         if (!decision->in_play)
             continue;
+        uint64_t kept = add_saturated(decision->least_kib / 2, decision->growth_kib);
         forget_growth(decision);
+        if (decision->overclaims)
+            decision->ceiling_kib =
+                min_u64(decision->ceiling_kib, max_u64(decision->floor_kib, decision->from_kib));
         if (decision->keeps)
             continue;
-        decision->floor_kib =
-            min_u64(decision->floor_kib, floor_kib(decision, true, decision->least_kib / 2));
+        decision->floor_kib = min_u64(decision->floor_kib, floor_kib(decision, true, kept));
         if (decision->is_insatiable)
             yield_to_shares(decision);
     }
@@ -1139,6 +1145,16 @@ static enum policy_bound bound_of_growth(const struct policy_decision *decision)
                : POLICY_BOUND_POOL;
 }
 
+/* In need small bits are worth a call too, but not of who has little itself. */
+static uint64_t least_shrink_kib(const struct policy_decision *decision, struct pressure pressure)
+{
+    uint64_t band = dead_band_kib(decision->from_kib);
+    if (decision->from_kib > decision->max_kib)
+        return 0;
+    bool has_plenty = decision->reason != POLICY_STARVING;
+    return pressure.is_hard && has_plenty ? band / PRESSED_BAND_DIVISOR : band;
+}
+
 /* Turns the target of the end into a shrink, a wish to grow (in play for what is unpromised) or a
  * hold. */
 static void choose_action(struct policy_decision *decision, const struct policy_config *config,
@@ -1147,9 +1163,7 @@ static void choose_action(struct policy_decision *decision, const struct policy_
 {
     uint64_t from = decision->from_kib;
     uint64_t target = decision->target_kib;
-    uint64_t least_move = dead_band_kib(from) / (pressure.is_hard ? PRESSED_BAND_DIVISOR : 1);
-    if (from > decision->max_kib)
-        least_move = 0;
+    uint64_t least_move = least_shrink_kib(decision, pressure);
     decision->in_play = false;
     if (target > from) {
         decision->action = POLICY_GROW;

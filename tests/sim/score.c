@@ -287,17 +287,15 @@ static struct shrink *shrink_before(struct track *track, size_t ago)
 static void check_gradual(struct score *score, const struct sim_world *world, size_t i)
 {
     struct track *track = &score->tracks[i];
-    double given = 0;
-    double whole = 0;
+    double kept = 1;
     const struct shrink *shrink;
     for (size_t ago = 0; (shrink = shrink_before(track, ago)) != NULL; ago++) {
         if (shrink->at_usec + GRADUAL_USEC < world->now_usec)
             break;
-        given += shrink->from_kib - shrink->to_kib;
-        whole = shrink->from_kib;
+        kept *= (shrink->to_kib + SAME_KIB) / shrink->from_kib;
     }
-    if (given > whole * GRADUAL_PART + SAME_KIB)
-        breach(score, 4, world, i, "gives %.1f of %.1f MiB within 2 s", mib(given), mib(whole));
+    if (kept < 1 - GRADUAL_PART)
+        breach(score, 4, world, i, "gives %.1f %% of its size within 2 s", 100 * (1 - kept));
 }
 
 /* Whether the report that can be read is no older than it may be, by the youngest one read so far.
