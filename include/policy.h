@@ -174,7 +174,7 @@ struct policy_decision {
     uint64_t claimed_kib;  /* what of that is not page cache */
     uint64_t needed_kib;   /* what of that can be believed; more, if it swaps in */
     uint64_t unused_kib;   /* from_kib - used_kib, or 0 */
-    bool is_hungry;        /* next to nothing is unused */
+    bool is_famished;      /* next to nothing has been unused for long */
     bool can_swap;         /* it has swapped in at least once */
     bool keeps;            /* nothing may be taken from it now */
     bool overclaims;       /* it says it uses what its emulator has never held */

@@ -51,9 +51,10 @@ enum {
     THRASHING_FAULTS_PER_SEC = 100,
     SWAPPING_USEC = 10 * USEC_PER_SEC,
 
-    /* A guest is hungry while less than this part of R is unused; insatiable if it has been so for
-     * INSATIABLE_USEC although it was given R meanwhile. */
+    /* A guest is hungry while less than this part of R is unused; famished once that has lasted;
+     * insatiable if it has lasted long although it was given R meanwhile. */
     HUNGRY_DIVISOR = 8,
+    FAMISHED_USEC = 10 * USEC_PER_SEC,
     INSATIABLE_USEC = 30 * USEC_PER_SEC,
 
     /* Page cache is fed until the guest is this many times what it needs without it. */
@@ -410,6 +411,11 @@ static void learn_hunger(struct policy_memory *memory, const struct policy_limit
     }
 }
 
+static bool is_famished(const struct policy_memory *memory, uint64_t now_usec)
+{
+    return memory->is_hungry && elapsed_usec(memory->hungry_usec, now_usec) >= FAMISHED_USEC;
+}
+
 /* It was given R and has had nothing to show for it ever since. */
 static bool is_insatiable(const struct policy_memory *memory, const struct policy_limits *limits,
                           uint64_t now_usec)
@@ -646,7 +652,7 @@ static void reckon_needs(struct policy_decision *decision, const struct policy_c
     decision->needed_kib = needed_kib(decision, domain, memory, now_usec);
     decision->overclaims = decision->needed_kib < decision->claimed_kib;
     decision->is_insatiable = is_insatiable(memory, limits, now_usec);
-    decision->is_hungry = memory->is_hungry;
+    decision->is_famished = is_famished(memory, now_usec);
     decision->can_swap = memory->swap_in_kib != 0;
     decision->keeps = !memory->has_unseen || has_swapped_of_late(memory, now_usec);
     if (subtract_to_zero(decision->from_kib, decision->needed_kib) < decision->least_kib)
@@ -943,11 +949,12 @@ static bool someone_lacks_headroom(const struct policy_decision *decisions, size
     return false;
 }
 
-/* Whether someone has next to nothing left and gets less than half of R by the targets. */
+/* Whether someone has had next to nothing left for long and gets less than half of R by the
+ * targets. */
 static bool is_overloaded(const struct policy_decision *decisions, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        if (decisions[i].in_play && decisions[i].is_hungry &&
+        if (decisions[i].in_play && decisions[i].is_famished &&
             decisions[i].target_kib < enough_kib(&decisions[i], 2))
             return true;
     return false;

@@ -367,14 +367,15 @@ static double could_give_kib(const struct score *score, const struct sim_world *
     return can && spare > oracle_dead_band_kib(size) ? spare : 0;
 }
 
-/* What the host could give guest I. What that was promised and has not got yet is there for it: it
- * should have been promised before. */
+/* What the host could give guest I; less than 0 where it is short itself, which comes first. What
+ * the guest was promised and has not got yet is there for it: it should have been promised before.
+ */
 static double host_could_give_kib(const struct score *score, const struct sim_world *world,
                                   size_t i)
 {
     const struct sim_guest *guest = &world->guests[i];
     double coming = fmax(0, asked_kib(guest) - (double)guest->size_kib);
-    return fmax(0, fmin(score->unpromised_kib + coming, oracle_growable_kib(world)) - SAME_KIB);
+    return fmin(score->unpromised_kib + coming, oracle_growable_kib(world)) - SAME_KIB;
 }
 
 /* Whether a coordinator can know what guest I needs. Who claims to need nothing has what it asked
@@ -400,7 +401,7 @@ static double to_be_had_kib(const struct score *score, const struct sim_world *w
     for (size_t other = 0; other < world->guest_count; other++)
         if (other != i)
             had += could_give_kib(score, world, other);
-    return fmin(had, room);
+    return fmax(0, fmin(had, room));
 }
 
 /* Whether a guest that lacks MISSING_KIB could have had that, or as much as is worth a call. */
@@ -485,7 +486,9 @@ static void follow_helplessness(struct score *score, const struct sim_world *wor
     const struct sim_guest *guest = &world->guests[i];
     uint64_t silent =
         guest->reported_usec + 2 * oracle_period_usec(world, i) + guest->plan->delay_usec;
-    if (!oracle_can_move(world, i) || world->now_usec > silent || has_lied(world, i))
+    bool is_disconnected = sim_spells_hold(&world->scenario->disconnected, world->now_usec);
+    if (is_disconnected || !oracle_can_move(world, i) || world->now_usec > silent ||
+        has_lied(world, i))
         score->tracks[i].helpless_usec = world->now_usec;
 }
 
