@@ -949,12 +949,13 @@ static bool someone_lacks_headroom(const struct policy_decision *decisions, size
     return false;
 }
 
-/* Whether someone has had next to nothing left for long and gets less than half of R by the
- * targets. */
+/* Whether someone who has less than its share has had next to nothing left for long, and gets less
+ * than half of R by the targets. */
 static bool is_overloaded(const struct policy_decision *decisions, size_t count)
 {
     for (size_t i = 0; i < count; i++)
         if (decisions[i].in_play && decisions[i].is_famished &&
+            decisions[i].from_kib < decisions[i].fair_kib &&
             decisions[i].target_kib < enough_kib(&decisions[i], 2))
             return true;
     return false;
@@ -969,11 +970,14 @@ static uint64_t sum_of_floors_kib(const struct policy_decision *decisions, size_
     return sum;
 }
 
-/* What it may come to need is not counted: what is unused is equal now, whatever comes. */
-static void forget_growth(struct policy_decision *decision)
+/* Only what it uses now counts, whatever may come, and it is not to have more than R. */
+static void count_present_use(struct policy_decision *decision)
 {
+    uint64_t enough = add_saturated(decision->claimed_kib, decision->least_kib);
+    decision->bottom_kib = min_u64(decision->bottom_kib, decision->claimed_kib);
     decision->wait_kib += decision->growth_kib;
     decision->growth_kib = 0;
+    decision->ceiling_kib = max_u64(decision->floor_kib, min_u64(decision->ceiling_kib, enough));
 }
 
 /* What it has beyond its share is anybody's. */
@@ -1001,7 +1005,7 @@ static void balance_below_headroom(struct policy_decision *decisions, size_t cou
         if (!decision->in_play)
             continue;
         uint64_t kept = add_saturated(decision->least_kib / 2, decision->growth_kib);
-        forget_growth(decision);
+        count_present_use(decision);
         if (decision->overclaims)
             decision->ceiling_kib =
                 min_u64(decision->ceiling_kib, max_u64(decision->floor_kib, decision->from_kib));
@@ -1021,15 +1025,9 @@ static void balance_below_headroom(struct policy_decision *decisions, size_t cou
 static void revoke_by_shares(struct policy_decision *decisions, size_t count, uint64_t budget_kib)
 {
     uint64_t kept_together = sum_of_floors_kib(decisions, count);
-    share_out(decisions, count, budget_kib);
-    for (size_t i = 0; i < count; i++) {
-        struct policy_decision *decision = &decisions[i];
-        if (!decision->in_play)
-            continue;
-        decision->ceiling_kib = max_u64(decision->floor_kib, enough_kib(decision, 1));
-        if (decision->can_swap)
-            yield_to_shares(decision);
-    }
+    for (size_t i = 0; i < count; i++)
+        if (decisions[i].in_play && decisions[i].can_swap)
+            yield_to_shares(&decisions[i]);
     pour(decisions, count, max_u64(kept_together, budget_kib));
 }
 
@@ -1301,6 +1299,7 @@ static uint64_t decide_ends(struct policy_decision *decisions, size_t count, uin
         pour_rest(decisions, count, budget_kib);
     } else if (state == POLICY_HOST_HIGH) { /* what they give can be handed on */
         balance_below_headroom(decisions, count, budget_kib);
+        share_out(decisions, count, budget_kib);
         if (is_overloaded(decisions, count))
             revoke_by_shares(decisions, count, budget_kib);
     }

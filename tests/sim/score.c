@@ -15,6 +15,8 @@ enum {
     /* A program that was killed has to be started again and to get where it was; its guest counts
      * as short of R for so long. Or else the best way to have no shortfall were to have no load. */
     KILLED_USEC = 30 * USEC_PER_SEC,
+    /* A lost connection is found again within so long of being there. */
+    RECONNECT_USEC = 4 * USEC_PER_SEC,
     /* A request on which nothing has moved for so long is not on its way any more. */
     ON_ITS_WAY_USEC = 5 * USEC_PER_SEC,
     /* Reports older than so many periods, and a second as they are dated in seconds, are stale. */
@@ -193,7 +195,7 @@ static bool is_host_short(const struct sim_world *world, size_t donor)
 {
     double lacking = 0;
     for (size_t i = 0; i < world->guest_count; i++)
-        if (i != donor && oracle_can_move(world, i))
+        if (i != donor && world->guests[i].is_running && world->limits[i].managed)
             lacking += fmax(0, oracle_headroom_kib(world, i) - coming_unused_kib(world, i));
     return lacking > fmax(0, oracle_unpromised_kib(world));
 }
@@ -219,7 +221,8 @@ static bool is_balance(const struct sim_world *world, size_t donor, double unuse
     double now = level_of_kib(world, donor, unused_kib);
     double soon = level_of_kib(world, donor, unused_kib - growth_ahead_kib(world, donor));
     for (size_t i = 0; i < world->guest_count; i++) {
-        if (i == donor || !oracle_can_move(world, i))
+        /* That its balloon is stuck, or that it is not to be heard of, shows later. */
+        if (i == donor || !world->guests[i].is_running || !world->limits[i].managed)
             continue;
         double unused = coming_unused_kib(world, i);
         if (level_of_kib(world, i, unused) < now ||
@@ -481,13 +484,19 @@ static bool could_have_more(const struct score *score, const struct sim_world *w
 }
 
 /* Whether nobody could have helped it in time: its balloon was stuck, it was not to be heard of. */
+static bool was_disconnected(const struct sim_world *world)
+{
+    uint64_t then = world->now_usec > RECONNECT_USEC ? world->now_usec - RECONNECT_USEC : 0;
+    return sim_spells_hold(&world->scenario->disconnected, world->now_usec) ||
+           sim_spells_hold(&world->scenario->disconnected, then);
+}
+
 static void follow_helplessness(struct score *score, const struct sim_world *world, size_t i)
 {
     const struct sim_guest *guest = &world->guests[i];
     uint64_t silent =
         guest->reported_usec + 2 * oracle_period_usec(world, i) + guest->plan->delay_usec;
-    bool is_disconnected = sim_spells_hold(&world->scenario->disconnected, world->now_usec);
-    if (is_disconnected || !oracle_can_move(world, i) || world->now_usec > silent ||
+    if (was_disconnected(world) || !oracle_can_move(world, i) || world->now_usec > silent ||
         has_lied(world, i))
         score->tracks[i].helpless_usec = world->now_usec;
 }
