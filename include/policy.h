@@ -176,7 +176,8 @@ struct policy_decision {
     uint64_t unused_kib;   /* from_kib - used_kib, or 0 */
     bool is_famished;      /* next to nothing has been unused for long */
     bool can_swap;         /* it has swapped in at least once */
-    bool keeps;            /* nothing may be taken from it now */
+    bool is_new;           /* it has not been seen at rest yet: nothing is taken from it */
+    bool has_swapped;      /* of late: nothing is taken from it unless others have less than R */
     bool overclaims;       /* it says it uses what its emulator has never held */
     bool is_insatiable;    /* it was given much and has had nothing to show for it */
     uint64_t least_kib;    /* R: what it must have unused */

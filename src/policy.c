@@ -654,7 +654,8 @@ static void reckon_needs(struct policy_decision *decision, const struct policy_c
     decision->is_insatiable = is_insatiable(memory, limits, now_usec);
     decision->is_famished = is_famished(memory, now_usec);
     decision->can_swap = memory->swap_in_kib != 0;
-    decision->keeps = !memory->has_unseen || has_swapped_of_late(memory, now_usec);
+    decision->is_new = !memory->has_unseen;
+    decision->has_swapped = has_swapped_of_late(memory, now_usec);
     if (subtract_to_zero(decision->from_kib, decision->needed_kib) < decision->least_kib)
         decision->reason = POLICY_STARVING;
 }
@@ -764,7 +765,7 @@ static void share_out(struct policy_decision *decisions, size_t count, uint64_t 
  */
 static void bound_by_share(struct policy_decision *decision)
 {
-    if (!decision->in_play || decision->keeps)
+    if (!decision->in_play || decision->is_new || decision->has_swapped)
         return;
     uint64_t share = max_u64(decision->fair_kib, decision->min_kib);
     if (decision->overclaims && decision->from_kib > share) {
@@ -993,7 +994,8 @@ static void yield_to_shares(struct policy_decision *decision)
 /*
  * Not everyone can have R of what the budget is. Nobody is brought below it for the host's sake;
  * but what is unused below it is balanced too: who has more gives to who has less, page cache
- * first, and keeps at least half of R against surprises, after what it grows by. Who is insatiable
+ * first, and keeps at least half of R against surprises, after what it grows by; all of R if it has
+ * swapped. Who is insatiable
  * gives what it has beyond its share.
  */
 static void balance_below_headroom(struct policy_decision *decisions, size_t count,
@@ -1004,12 +1006,13 @@ static void balance_below_headroom(struct policy_decision *decisions, size_t cou
         struct policy_decision *decision = &decisions[i];
         if (!decision->in_play)
             continue;
-        uint64_t kept = add_saturated(decision->least_kib / 2, decision->growth_kib);
+        uint64_t least = decision->has_swapped ? decision->least_kib : decision->least_kib / 2;
+        uint64_t kept = add_saturated(least, decision->growth_kib);
         count_present_use(decision);
         if (decision->overclaims)
             decision->ceiling_kib =
                 min_u64(decision->ceiling_kib, max_u64(decision->floor_kib, decision->from_kib));
-        if (decision->keeps)
+        if (decision->is_new)
             continue;
         decision->floor_kib = min_u64(decision->floor_kib, floor_kib(decision, true, kept));
         if (decision->is_insatiable)
@@ -1269,8 +1272,8 @@ static struct pressure pressure_on(const struct policy_host *host, const struct 
 }
 
 /* The ranges in which the targets are to be sought. */
-static void set_ranges(struct policy_decision *decisions, const struct policy_memory *memory,
-                       size_t count, struct pressure pressure, uint64_t most_growth_kib)
+static void set_ranges(struct policy_decision *decisions, size_t count, struct pressure pressure,
+                       uint64_t most_growth_kib)
 {
     for (size_t i = 0; i < count; i++) {
         struct policy_decision *decision = &decisions[i];
@@ -1281,10 +1284,12 @@ static void set_ranges(struct policy_decision *decisions, const struct policy_me
         decision->wait_kib = most_growth_kib - decision->growth_kib;
         reckon_wish(decision, pressure);
         wish_for_cache(decision);
-        if (decision->keeps && decision->reason == POLICY_SPARE)
-            decision->bound = memory[i].has_unseen ? POLICY_BOUND_SWAPPING : POLICY_BOUND_GRACE;
+        if (decision->reason == POLICY_SPARE && decision->is_new)
+            decision->bound = POLICY_BOUND_GRACE;
+        else if (decision->reason == POLICY_SPARE && decision->has_swapped)
+            decision->bound = POLICY_BOUND_SWAPPING;
         decision->floor_kib = floor_kib(decision, pressure.takes_cache, decision->least_kib);
-        if (decision->keeps)
+        if (decision->is_new || decision->has_swapped)
             decision->floor_kib = max_u64(decision->floor_kib, decision->from_kib);
         decision->ceiling_kib = max_u64(decision->ceiling_kib, decision->floor_kib);
     }
@@ -1330,7 +1335,7 @@ void policy_decide(const struct policy_config *config, const struct snapshot *sn
     uint64_t budget = subtract_to_zero(host->pool_kib, totals.fixed_kib);
     uint64_t spare = free_kib(config, snapshot, host, &totals);
     struct pressure pressure = pressure_on(host, &totals, spare);
-    set_ranges(decisions, memory, count, pressure, totals.most_growth_kib);
+    set_ranges(decisions, count, pressure, totals.most_growth_kib);
     if (totals.someone_is_doubted)
         bound_by_shares(decisions, count, budget);
     uint64_t level = decide_ends(decisions, count, budget, host->state);
