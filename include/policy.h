@@ -172,6 +172,7 @@ struct policy_decision {
     uint64_t used_kib;     /* what it uses */
     uint64_t peak_kib;     /* what it has used lately */
     uint64_t claimed_kib;  /* what of that is not page cache */
+    uint64_t doubt_kib;    /* what it may have taken since that was learnt, unseen */
     uint64_t needed_kib;   /* what of that can be believed; more, if it swaps in */
     uint64_t unused_kib;   /* from_kib - used_kib, or 0 */
     bool is_famished;      /* next to nothing has been unused for long */

@@ -566,13 +566,19 @@ static uint64_t horizon_usec(const struct policy_config *config, const struct do
     return horizon;
 }
 
+/* What a guest may take in so long without having been seen to begin. */
+static uint64_t surge_kib(const struct policy_config *config, uint64_t usec)
+{
+    return multiply_divide(config->surge_kib_per_sec, min_u64(usec, SURGE_HORIZON_USEC),
+                           USEC_PER_SEC);
+}
+
 /* R, and what the guest can take until then: what it grows by, or may begin to grow by. */
 static void reckon_headroom(struct policy_decision *decision, const struct policy_config *config,
                             const struct domain *domain, const struct policy_memory *memory)
 {
     uint64_t horizon = horizon_usec(config, domain, memory);
-    uint64_t surge = multiply_divide(config->surge_kib_per_sec,
-                                     min_u64(horizon, SURGE_HORIZON_USEC), USEC_PER_SEC);
+    uint64_t surge = surge_kib(config, horizon);
     decision->growth_kib =
         min_u64(multiply_divide(memory->rate_kib_per_sec, horizon, USEC_PER_SEC), domain->max_kib);
     decision->headroom_kib =
@@ -649,6 +655,8 @@ static void reckon_needs(struct policy_decision *decision, const struct policy_c
     decision->peak_kib = memory->peak_kib;
     decision->unused_kib = subtract_to_zero(decision->from_kib, memory->used_kib);
     decision->claimed_kib = memory->needed_kib;
+    if (memory->counts_balloon)
+        decision->doubt_kib = surge_kib(config, elapsed_usec(memory->used_usec, now_usec));
     decision->needed_kib = needed_kib(decision, domain, memory, now_usec);
     decision->overclaims = decision->needed_kib < decision->claimed_kib;
     decision->is_insatiable = is_insatiable(memory, limits, now_usec);
@@ -724,7 +732,8 @@ static uint64_t floor_kib(const struct policy_decision *decision, bool takes_cac
                           uint64_t least_kib)
 {
     uint64_t used = takes_cache ? decision->claimed_kib : decision->used_kib;
-    uint64_t kept = min_u64(decision->from_kib, add_saturated(used, least_kib));
+    uint64_t known = add_saturated(used, decision->doubt_kib);
+    uint64_t kept = min_u64(decision->from_kib, add_saturated(known, least_kib));
     return min_u64(decision->ceiling_kib, max_u64(decision->min_kib, kept));
 }
 
