@@ -116,6 +116,7 @@ struct policy_memory {
     bool has_rss;
     uint64_t actual_kib;
     uint64_t rss_kib;
+    uint64_t overhead_kib; /* what of that is not the guest's memory, as far as that has shown */
     uint64_t changed_usec; /* when the size was last seen to change; 0: never */
     bool has_unseen;       /* the size was seen at rest, so that unseen_kib is exact */
     int64_t unseen_kib;

@@ -14,6 +14,8 @@ enum { WORLD_MOST = 16 };
 #define UNSEEN_KIB (69 * MIB)
 /* What every emulator counts for at least. */
 #define OVERHEAD_KIB (32 * MIB)
+/* And what it is taken for until the guest has touched its memory. */
+#define UNSHOWN_OVERHEAD_KIB (128 * MIB)
 
 struct world {
     struct policy_config config;

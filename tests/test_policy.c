@@ -569,7 +569,7 @@ START_TEST(what_was_promised_and_not_touched_is_not_promised_again)
     struct world world = world_make(0);
     world_add(&world, 1536 * MIB, 300 * MIB, 2048 * MIB);
     world_add(&world, 512 * MIB, 500 * MIB, 2048 * MIB);
-    world.host_kib = (1536 + 512 + 200 + 20) * MIB + 2 * OVERHEAD_KIB;
+    world.host_kib = (1536 + 512 + 200 + 20) * MIB + OVERHEAD_KIB + UNSHOWN_OVERHEAD_KIB;
     world.domains[0].rss_kib.value = 512 * MIB + OVERHEAD_KIB;
     world_decide(&world);
     ck_assert_uint_gt(world.snapshot.host.available_kib, GIB);
@@ -668,7 +668,7 @@ START_TEST(a_paused_domain_keeps_what_it_was_promised)
     struct world world = world_make(0);
     world_add(&world, 1536 * MIB, 300 * MIB, 2048 * MIB);
     world_add(&world, 512 * MIB, 500 * MIB, 2048 * MIB);
-    world.host_kib = (1536 + 512 + 200 + 20) * MIB + 2 * OVERHEAD_KIB;
+    world.host_kib = (1536 + 512 + 200 + 20) * MIB + OVERHEAD_KIB + UNSHOWN_OVERHEAD_KIB;
     world.domains[0].rss_kib.value = 512 * MIB + OVERHEAD_KIB;
     world.domains[0].is_running = false;
     world_decide(&world);

@@ -280,11 +280,11 @@ static struct scores scores_of_kill(uint64_t wanted_kib, uint64_t ramp_usec, uin
     struct fixture fixture;
     set_up(&fixture, pool_kib);
     struct sim_point use[] = {
-        {0, 200 * MIB}, {110 * SEC - ramp_usec, 200 * MIB}, {110 * SEC, wanted_kib}};
+        {0, 200 * MIB}, {105 * SEC - ramp_usec, 200 * MIB}, {105 * SEC, wanted_kib}};
     fixture.plans[0].use = (struct sim_series){use, COUNT_OF(use)};
     score_cycle(fixture.score, &fixture.world);
     score_order(fixture.score, &fixture.world, 0, 420 * MIB);
-    for (unsigned int i = 1; i <= 100; i++) {
+    for (unsigned int i = 1; i <= 50; i++) {
         struct sim_guest *guest = &fixture.guests[0];
         fixture.world.now_usec += SEC / 10;
         guest->size_kib = guest->target_kib = 420 * MIB;
@@ -293,7 +293,7 @@ static struct scores scores_of_kill(uint64_t wanted_kib, uint64_t ramp_usec, uin
             guest->used_kib = guest->size_kib;
         for (size_t j = 0; j < GUESTS; j++)
             fixture.guests[j].reported_usec = fixture.world.now_usec;
-        guest->kills = i == 100;
+        guest->kills = i == 50;
         score_step(fixture.score, &fixture.world, SEC / 10);
     }
     return score_end(fixture.score, &fixture.world);

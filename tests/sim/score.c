@@ -10,21 +10,24 @@
 
 enum {
     USEC_PER_SEC = 1000000,
-    /* A guest that fails so long after a shrink does not fail because of it. */
-    BLAME_USEC = 30 * USEC_PER_SEC,
+
     /* A program that was killed has to be started again and to get where it was; its guest counts
      * as short of R for so long. Or else the best way to have no shortfall were to have no load. */
     KILLED_USEC = 30 * USEC_PER_SEC,
+    /* Who has less than this part of R unused for so long is insatiable. */
+    HUNGRY_DIVISOR = 8,
+    INSATIABLE_USEC = 30 * USEC_PER_SEC,
     /* A lost connection is found again within so long of being there. */
     RECONNECT_USEC = 4 * USEC_PER_SEC,
     /* A request on which nothing has moved for so long is not on its way any more. */
     ON_ITS_WAY_USEC = 5 * USEC_PER_SEC,
-    /* Reports older than so many periods, and a second as they are dated in seconds, are stale. */
+    /* Reports older than so many periods, and two seconds, are stale: they are dated in seconds,
+     * and so is the youngest one, by which their age is known. */
     STALE_PERIODS = 3,
     /* Gradual: at most 3/16 of the size in any so long, both ends included: a monitor that looks
      * every two seconds can see both. */
     GRADUAL_USEC = 2 * USEC_PER_SEC,
-    /* What is kept of each guest: shrinks of the last BLAME_USEC, and cycles; enough for an
+    /* What is kept of each guest: shrinks, and cycles; enough for an
      * interval of 0.1 s. */
     SHRINKS = 304,
     CYCLES = 128,
@@ -83,6 +86,7 @@ struct track {
     size_t cycle_count;
     double least_kib;
 
+    uint64_t fed_usec; /* when it last had more than next to nothing left */
     struct rest need;
     struct rest right;
 
@@ -193,14 +197,20 @@ static double coming_unused_kib(const struct sim_world *world, size_t i)
     return fmax((double)guest->size_kib, asked_kib(guest)) - need;
 }
 
-/* What all but DONOR lack of their headroom is more than the host has left to promise. */
-static bool is_host_short(const struct sim_world *world, size_t donor)
+/* What all but DONOR lack of their headroom. */
+static double others_lack_kib(const struct sim_world *world, size_t donor)
 {
     double lacking = 0;
     for (size_t i = 0; i < world->guest_count; i++)
         if (i != donor && world->guests[i].is_running && world->limits[i].managed)
             lacking += fmax(0, oracle_headroom_kib(world, i) - coming_unused_kib(world, i));
-    return lacking > fmax(0, oracle_unpromised_kib(world));
+    return lacking;
+}
+
+/* That is more than the host has left to promise. */
+static bool is_host_short(const struct sim_world *world, size_t donor)
+{
+    return others_lack_kib(world, donor) > fmax(0, oracle_unpromised_kib(world));
 }
 
 /* The level, by shares, of a guest with so much unused; below 0 for one that lacks. */
@@ -228,6 +238,8 @@ static bool is_balance(const struct sim_world *world, size_t donor, double unuse
         if (i == donor || !world->guests[i].is_running || !world->limits[i].managed)
             continue;
         double unused = coming_unused_kib(world, i);
+        if (sim_spells_hold(&world->guests[i].plan->claims_none, world->guests[i].reported_usec))
+            unused = fmin(unused, 0); /* which nobody can know to be a lie */
         if (level_of_kib(world, i, unused) < now ||
             level_of_kib(world, i, unused - growth_ahead_kib(world, i)) < soon)
             return is_host_short(world, donor);
@@ -245,14 +257,17 @@ static bool has_lied(const struct sim_world *world, size_t i)
 }
 
 /*
- * Not even half of R is there for all, the guest can swap, and would keep more for its shares than
+ * Not even half of R is there for all and the guest can swap, or it has said for long that it has
+ * next to nothing left, whatever it was given; and it would keep more for its shares than
  * another that lacks R has.
  */
 static bool yields_to_shares(const struct score *score, const struct sim_world *world, size_t donor,
                              double target)
 {
-    if (world->guests[donor].swap_in_kib == 0 ||
-        score->level_kib >= oracle_reserve_kib(world, donor) / 2)
+    bool is_overload = world->guests[donor].swap_in_kib != 0 &&
+                       score->level_kib < oracle_reserve_kib(world, donor) / 2;
+    bool is_insatiable = world->now_usec >= score->tracks[donor].fed_usec + INSATIABLE_USEC;
+    if (!is_overload && !is_insatiable)
         return false;
     for (size_t i = 0; i < world->guest_count; i++)
         if (i != donor && oracle_can_move(world, i) &&
@@ -266,9 +281,10 @@ static bool yields_to_shares(const struct score *score, const struct sim_world *
 static void check_left(struct score *score, const struct sim_world *world, size_t i, double target)
 {
     double noise = (double)world->guests[i].plan->noise_kib;
-    double left = target - oracle_reported_need_kib(world, i) + noise + SAME_KIB;
-    /* Page cache is taken only where somebody is short. */
-    if (!score->host_is_low && !is_host_short(world, i))
+    /* As was reported: what is in swap is not in a report. */
+    double left = target - (double)world->guests[i].reported_used_kib + noise + SAME_KIB;
+    /* Page cache is taken only where somebody lacks its headroom. */
+    if (!score->host_is_low && others_lack_kib(world, i) <= oracle_dead_band_kib(0))
         left -= oracle_reported_cache_kib(world, i);
     double reserve = oracle_reserve_kib(world, i);
     /* To bring it down to its maximum needs no excuse. A lie is read as the truth. */
@@ -309,7 +325,7 @@ static void check_gradual(struct score *score, const struct sim_world *world, si
 static bool is_young(const struct track *track, const struct sim_world *world, size_t i)
 {
     uint64_t oldest =
-        STALE_PERIODS * oracle_period_usec(world, i) + USEC_PER_SEC + track->least_age_usec;
+        STALE_PERIODS * oracle_period_usec(world, i) + 2 * USEC_PER_SEC + track->least_age_usec;
     return world->now_usec - world->guests[i].reported_usec <= oldest;
 }
 
@@ -478,12 +494,20 @@ static bool was_overrun(const struct score *score, const struct sim_world *world
     return false;
 }
 
-/* Whether more was to be had for it, of what it has a right to. Where its fair share leaves it less
- * than half of R, as more is used than there is, it has none: nobody is balanced below that. */
+/* Whether half of R was to be had for it, of what it has a right to, when all others have R. Where
+ * its fair share leaves it less than half of R, as more is used than there is, it has none: nobody
+ * is balanced below that.
+ */
 static bool could_have_more(const struct score *score, const struct sim_world *world, size_t i)
 {
+    double half = oracle_reserve_kib(world, i) / 2;
     double share = score->right_kib[i] - oracle_need_kib(world, i);
-    return share >= oracle_reserve_kib(world, i) / 2 && is_avoidable(score, world, i, INFINITY);
+    double others_lack = 0;
+    for (size_t other = 0; other < world->guest_count; other++)
+        if (other != i && oracle_can_move(world, other))
+            others_lack += fmax(0, oracle_reserve_kib(world, other) -
+                                       (double)sim_usable_kib(&world->guests[other]));
+    return share >= half && to_be_had_kib(score, world, i) - others_lack >= half;
 }
 
 /* Whether nobody could have helped it in time: its balloon was stuck, it was not to be heard of. */
@@ -499,8 +523,9 @@ static void follow_helplessness(struct score *score, const struct sim_world *wor
     const struct sim_guest *guest = &world->guests[i];
     uint64_t silent =
         guest->reported_usec + 2 * oracle_period_usec(world, i) + guest->plan->delay_usec;
-    if (was_disconnected(world) || !oracle_can_move(world, i) || world->now_usec > silent ||
-        has_lied(world, i))
+    /* At the host's reserve nothing may grow, whoever may give. */
+    if (oracle_growable_kib(world) <= 0 || was_disconnected(world) || !oracle_can_move(world, i) ||
+        world->now_usec > silent || has_lied(world, i))
         score->tracks[i].helpless_usec = world->now_usec;
 }
 
@@ -516,7 +541,7 @@ static void blame(struct score *score, const struct sim_world *world, size_t i, 
     struct shrink *shrink;
     double left = INFINITY; /* by that shrink and those after it */
     for (size_t ago = 0; (shrink = shrink_before(track, ago)) != NULL; ago++) {
-        if (shrink->at_usec + BLAME_USEC < world->now_usec)
+        if (shrink->at_usec + answer_usec(score, world, i) + GRADUAL_USEC < world->now_usec)
             break;
         left = fmin(left, shrink->left_kib);
         /* What was swapped out before comes back, which is no harm. */
@@ -793,6 +818,9 @@ static void follow_age(struct track *track, const struct sim_world *world, size_
     uint64_t age = world->now_usec - world->guests[i].reported_usec;
     if (world->guests[i].reported_usec != 0 && age < track->least_age_usec)
         track->least_age_usec = age;
+    if ((double)world->guests[i].reported_usable_kib >=
+        oracle_reserve_kib(world, i) / HUNGRY_DIVISOR)
+        track->fed_usec = world->now_usec;
 }
 
 /* ---- the run ---- */
