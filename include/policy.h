@@ -4,11 +4,11 @@
  * A pure function of the snapshot, the configuration and what it remembers of past cycles. It reads
  * no clock, allocates nothing, logs nothing and knows neither libvirt nor the other modules.
  *
- * The law: every guest gets what it uses plus a headroom. When the host cannot afford all
+ * The law: every guest gets what it needs plus a headroom. When the host cannot afford all
  * headrooms, all guests get the same unused amount, the level, as if memory were water poured over
- * what they use; who has more shares gets more of it:
+ * what they need; who has more shares gets more of it:
  *
- *     target = clamp(used + level * shares / 1000, floor, ceiling)
+ *     target = clamp(needed + level * shares / 1000, floor, ceiling)
  *     with sum(target + overhead) <= pool
  *
  * Growth comes at once, giving back is gradual; nothing is promised that is not free.
@@ -48,7 +48,7 @@ enum policy_host_state {
     POLICY_HOST_HIGH, /* it has its reserve */
     POLICY_HOST_SOFT, /* less: nothing grows, guests give what they have beyond R */
     POLICY_HOST_HARD, /* less than 64 % of it: dead bands are no excuse any more */
-    POLICY_HOST_LOW,  /* less than 32 % of it: guests give down to half of R */
+    POLICY_HOST_LOW,  /* less than 32 % of it: page cache is the guests' to give */
 };
 
 /* The host in the policy's eyes, kept between cycles; all zero before the first. */
@@ -175,7 +175,7 @@ struct policy_decision {
     uint64_t claimed_kib;  /* what of that is not page cache */
     uint64_t doubt_kib;    /* what it may have taken since that was learnt, unseen */
     uint64_t needed_kib;   /* what of that can be believed; more, if it swaps in */
-    uint64_t unused_kib;   /* from_kib - used_kib, or 0 */
+    uint64_t unused_kib;   /* from_kib - needed_kib, or 0 */
     bool is_famished;      /* next to nothing has been unused for long */
     bool can_swap;         /* it has swapped in at least once */
     bool is_new;           /* it has not been seen at rest yet: nothing is taken from it */

@@ -274,8 +274,8 @@ static uint64_t believed_kib(const struct policy_memory *memory, uint64_t needed
     return memory->has_rss ? min_u64(needed_kib, memory->rss_kib) : needed_kib;
 }
 
-/* Fast up, slow down. A single jump is not a ramp: a rate is believed when two in a row show it,,
- * or when it has eaten up all there was. */
+/* Fast up, slow down. A single jump is not a ramp: a rate is believed when two in a row show it, or
+ * when it has eaten up all there was. */
 static void learn_rate(struct policy_memory *memory, uint64_t believed_kib, uint64_t dt_usec)
 {
     uint64_t growth = 0;
@@ -346,6 +346,15 @@ static void learn_used(struct policy_memory *memory, enum policy_metric metric,
         learn_use(memory, use, now_usec);
 }
 
+/* R. */
+static uint64_t least_unused_kib(const struct policy_limits *limits,
+                                 const struct policy_memory *memory)
+{
+    if (limits->headroom_percent == 0)
+        return limits->headroom_kib;
+    return multiply_divide(memory->needed_kib, limits->headroom_percent, 100);
+}
+
 /* ---- signs of pain ---- */
 
 /* What a counter has grown by since it was BEFORE; one that runs backwards began anew. */
@@ -357,7 +366,7 @@ static uint64_t counted(struct figure counter, uint64_t before)
 static bool is_short_of_headroom(const struct policy_memory *memory,
                                  const struct policy_limits *limits)
 {
-    return memory->usable_kib < limits->headroom_kib;
+    return memory->usable_kib < least_unused_kib(limits, memory);
 }
 
 static bool has_swapped_of_late(const struct policy_memory *memory, uint64_t now_usec)
@@ -406,7 +415,7 @@ static void learn_hunger(struct policy_memory *memory, const struct policy_limit
                          const struct domain *domain, uint64_t now_usec)
 {
     bool was_hungry = memory->is_hungry;
-    memory->is_hungry = memory->usable_kib < limits->headroom_kib / HUNGRY_DIVISOR;
+    memory->is_hungry = memory->usable_kib < least_unused_kib(limits, memory) / HUNGRY_DIVISOR;
     if (memory->is_hungry && !was_hungry) {
         memory->hungry_usec = now_usec;
         memory->hungry_size_kib = domain->actual_kib.value;
@@ -423,7 +432,8 @@ static bool is_insatiable(const struct policy_memory *memory, const struct polic
                           uint64_t now_usec)
 {
     return memory->is_hungry && elapsed_usec(memory->hungry_usec, now_usec) >= INSATIABLE_USEC &&
-           memory->actual_kib >= add_saturated(memory->hungry_size_kib, limits->headroom_kib);
+           memory->actual_kib >=
+               add_saturated(memory->hungry_size_kib, least_unused_kib(limits, memory));
 }
 
 /* ---- what a domain shows ---- */
@@ -573,15 +583,6 @@ static uint64_t min_kib(const struct policy_limits *limits, const struct domain 
     return min_u64(limits->min_kib, max_kib(limits, domain));
 }
 
-/* R. */
-static uint64_t least_unused_kib(const struct policy_limits *limits,
-                                 const struct policy_memory *memory)
-{
-    if (limits->headroom_percent == 0)
-        return limits->headroom_kib;
-    return multiply_divide(memory->needed_kib, limits->headroom_percent, 100);
-}
-
 /* The time until the next decision reaches the guest. */
 static uint64_t horizon_usec(const struct policy_config *config, const struct domain *domain,
                              const struct policy_memory *memory)
@@ -672,18 +673,18 @@ static void reckon_needs(struct policy_decision *decision, const struct policy_c
     reckon_headroom(decision, config, domain, memory);
     decision->used_kib = memory->used_kib;
     decision->peak_kib = memory->peak_kib;
-    decision->unused_kib = subtract_to_zero(decision->from_kib, memory->used_kib);
     decision->claimed_kib = memory->needed_kib;
     if (memory->counts_balloon)
         decision->doubt_kib = surge_kib(config, elapsed_usec(memory->used_usec, now_usec));
     decision->needed_kib = needed_kib(decision, domain, memory, now_usec);
     decision->overclaims = decision->needed_kib < decision->claimed_kib;
+    decision->unused_kib = subtract_to_zero(decision->from_kib, decision->needed_kib);
     decision->is_insatiable = is_insatiable(memory, limits, now_usec);
     decision->is_famished = is_famished(memory, now_usec);
     decision->can_swap = memory->swap_in_kib != 0;
     decision->is_new = !memory->has_unseen;
     decision->has_swapped = has_swapped_of_late(memory, now_usec);
-    if (subtract_to_zero(decision->from_kib, decision->needed_kib) < decision->least_kib)
+    if (decision->unused_kib < decision->least_kib)
         decision->reason = POLICY_STARVING;
 }
 
@@ -789,8 +790,9 @@ static void share_out(struct policy_decision *decisions, size_t count, uint64_t 
 }
 
 /*
- * Who asks for more than can be believed gets no more than its share as long as others have less
- * than they should: claims that its emulator's size belies are not even kept beyond that.
+ * Who asks for more than can be believed gets no more than its share until all others have what
+ * they should: then the rest is poured. Claims that its emulator's size belies are not even kept
+ * beyond that.
  */
 static void bound_by_share(struct policy_decision *decision)
 {
@@ -1024,8 +1026,7 @@ static void yield_to_shares(struct policy_decision *decision)
  * Not everyone can have R of what the budget is. Nobody is brought below it for the host's sake;
  * but what is unused below it is balanced too: who has more gives to who has less, page cache
  * first, and keeps at least half of R against surprises, after what it grows by; all of R if it has
- * swapped. Who is insatiable
- * gives what it has beyond its share.
+ * swapped. Who is insatiable gives what it has beyond its share.
  */
 static void balance_below_headroom(struct policy_decision *decisions, size_t count,
                                    uint64_t budget_kib)
@@ -1399,7 +1400,7 @@ void policy_asked(struct policy_memory *memory, const struct policy_decision *de
     memory->has_asked = true;
     memory->asked_kib = decision->target_kib;
     memory->asked_usec = now_usec;
-    if (decision->action == POLICY_SHRINK) {
+    if (decision->target_kib < memory->actual_kib) {
         memory->has_shrunk = true;
         memory->shrunk_usec = now_usec;
     }

@@ -94,9 +94,24 @@ uint64_t oracle_period_usec(const struct sim_world *world, size_t guest)
     return (set != 0 && set < wanted ? set : wanted) * 1000000;
 }
 
+static const uint64_t A_SECOND_USEC = 1000000;
+
 uint64_t oracle_horizon_usec(const struct sim_world *world, size_t guest)
 {
-    return world->interval_usec + oracle_period_usec(world, guest) + BALLOON_LATENCY_USEC;
+    uint64_t period = oracle_period_usec(world, guest);
+    uint64_t horizon = world->interval_usec + period + BALLOON_LATENCY_USEC;
+    /* The use of a guest that counts its balloon as used is known only once that is at rest: a
+     * report, dated in whole seconds, after it has arrived. */
+    bool is_late = world->guests[guest].plan->counts_balloon &&
+                   world->interval_usec < period + A_SECOND_USEC + BALLOON_LATENCY_USEC;
+    return is_late ? horizon + world->interval_usec : horizon;
+}
+
+/* A claim can be believed: it takes the place of garbage at the same time. */
+static bool makes_claims(const struct sim_guest *guest)
+{
+    return sim_spells_hold(&guest->plan->claims_none, guest->reported_usec) ||
+           sim_spells_hold(&guest->plan->claims_all, guest->reported_usec);
 }
 
 bool oracle_has_news(const struct sim_world *world, size_t guest)
@@ -104,9 +119,9 @@ bool oracle_has_news(const struct sim_world *world, size_t guest)
     const struct sim_guest *truth = &world->guests[guest];
     /* One second more, because reports are dated in whole seconds. */
     uint64_t oldest =
-        STALE_PERIODS * oracle_period_usec(world, guest) + 1000000 + truth->plan->delay_usec;
+        STALE_PERIODS * oracle_period_usec(world, guest) + A_SECOND_USEC + truth->plan->delay_usec;
     return truth->reported_usec != 0 && world->now_usec <= truth->reported_usec + oldest &&
-           !sim_spells_hold(&truth->plan->garbage, truth->reported_usec);
+           (!sim_spells_hold(&truth->plan->garbage, truth->reported_usec) || makes_claims(truth));
 }
 
 static double reserve_for_kib(const struct sim_world *world, size_t guest, double need_kib)

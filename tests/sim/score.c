@@ -194,7 +194,10 @@ static double coming_unused_kib(const struct sim_world *world, size_t i)
 {
     const struct sim_guest *guest = &world->guests[i];
     double need = fmax(oracle_need_kib(world, i), oracle_reported_need_kib(world, i));
-    return fmax((double)guest->size_kib, asked_kib(guest)) - need;
+    double coming = fmax((double)guest->size_kib, asked_kib(guest)) - need;
+    /* That it uses everything nobody can know to be a lie. */
+    bool claims_none = sim_spells_hold(&guest->plan->claims_none, guest->reported_usec);
+    return claims_none ? fmin(coming, 0) : coming;
 }
 
 /* What all but DONOR lack of their headroom. */
@@ -238,8 +241,6 @@ static bool is_balance(const struct sim_world *world, size_t donor, double unuse
         if (i == donor || !world->guests[i].is_running || !world->limits[i].managed)
             continue;
         double unused = coming_unused_kib(world, i);
-        if (sim_spells_hold(&world->guests[i].plan->claims_none, world->guests[i].reported_usec))
-            unused = fmin(unused, 0); /* which nobody can know to be a lie */
         if (level_of_kib(world, i, unused) < now ||
             level_of_kib(world, i, unused - growth_ahead_kib(world, i)) < soon)
             return is_host_short(world, donor);
