@@ -965,10 +965,16 @@ static void pour_rest(struct policy_decision *decisions, size_t count, uint64_t 
         pour(decisions, count, budget_kib);
 }
 
-/* What it needs and R, or that part of it, as far as it can have that. */
-static uint64_t enough_kib(const struct policy_decision *decision, uint64_t divisor)
+/* What it needs and R, as far as it can have that. */
+static uint64_t enough_kib(const struct policy_decision *decision)
 {
-    return min_u64(add_saturated(decision->needed_kib, decision->least_kib / divisor),
+    return min_u64(add_saturated(decision->needed_kib, decision->least_kib), decision->ceiling_kib);
+}
+
+/* What it uses now and half of R, likewise. */
+static uint64_t half_enough_kib(const struct policy_decision *decision)
+{
+    return min_u64(add_saturated(decision->claimed_kib, decision->least_kib / 2),
                    decision->ceiling_kib);
 }
 
@@ -976,7 +982,7 @@ static uint64_t enough_kib(const struct policy_decision *decision, uint64_t divi
 static bool someone_lacks_headroom(const struct policy_decision *decisions, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        if (decisions[i].in_play && decisions[i].target_kib < enough_kib(&decisions[i], 1))
+        if (decisions[i].in_play && decisions[i].target_kib < enough_kib(&decisions[i]))
             return true;
     return false;
 }
@@ -988,7 +994,7 @@ static bool is_overloaded(const struct policy_decision *decisions, size_t count)
     for (size_t i = 0; i < count; i++)
         if (decisions[i].in_play && decisions[i].is_famished &&
             decisions[i].from_kib < decisions[i].fair_kib &&
-            decisions[i].target_kib < enough_kib(&decisions[i], 2))
+            decisions[i].target_kib < half_enough_kib(&decisions[i]))
             return true;
     return false;
 }

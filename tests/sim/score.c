@@ -37,6 +37,10 @@ static const double KIB_PER_MIB = 1024;
 static const double GRADUAL_PART = 3.0 / 16;
 /* Less than this apart is the same: a balloon is inexact by pages. */
 static const double SAME_KIB = 1024;
+/* What the tax on idle memory may leave of a share whose holder uses all it has. */
+static const double TAXED_PART = 0.75;
+/* 128 MiB at the most, of which 32 are always reckoned with. */
+static const double UNSHOWN_KIB = 96 * 1024.0;
 /* The host is low below the first part of its reserve, until it is above the second. */
 static const double HOST_LOW_PART = 0.32;
 static const double HOST_HARD_PART = 0.64;
@@ -200,20 +204,59 @@ static double coming_unused_kib(const struct sim_world *world, size_t i)
     return claims_none ? fmin(coming, 0) : coming;
 }
 
+/* R, and as much again as the guest's use has swung by of late: a burst that is on may go on, and
+ * that it is over shows a report later. */
+static double burst_kib(const struct sim_world *world, size_t i)
+{
+    uint64_t window = 2 * oracle_horizon_usec(world, i) + world->guests[i].plan->delay_usec;
+    double least = INFINITY;
+    double most = 0;
+    for (uint64_t ago = 0; ago <= window && ago <= world->now_usec; ago += SIM_STEP_USEC) {
+        double use = (double)sim_series_at(&world->guests[i].plan->use, world->now_usec - ago);
+        least = fmin(least, use);
+        most = fmax(most, use);
+    }
+    return oracle_reserve_kib(world, i) + most - least;
+}
+
+/* What guest I lacks of its headroom as far as can be known: one whose figures are late, noisy or
+ * false may seem to lack what it does not. */
+static double lacking_kib(const struct sim_world *world, size_t i)
+{
+    const struct sim_guest_plan *plan = world->guests[i].plan;
+    bool is_doubtful = plan->counts_balloon || plan->claims_all.count > 0 ||
+                       plan->claims_none.count > 0 || plan->garbage.count > 0;
+    double headroom = fmax(oracle_headroom_kib(world, i), burst_kib(world, i));
+    double seen = is_doubtful ? 0 : coming_unused_kib(world, i) - (double)plan->noise_kib;
+    return fmax(0, headroom - seen);
+}
+
 /* What all but DONOR lack of their headroom. */
 static double others_lack_kib(const struct sim_world *world, size_t donor)
 {
     double lacking = 0;
     for (size_t i = 0; i < world->guest_count; i++)
         if (i != donor && world->guests[i].is_running && world->limits[i].managed)
-            lacking += fmax(0, oracle_headroom_kib(world, i) - coming_unused_kib(world, i));
+            lacking += lacking_kib(world, i);
     return lacking;
 }
 
-/* That is more than the host has left to promise. */
+/* What an emulator may take for itself beside what has shown; it shows once all is touched. */
+static double unshown_kib(const struct sim_world *world)
+{
+    double unshown = 0;
+    for (size_t i = 0; i < world->guest_count; i++)
+        if (world->guests[i].is_here && world->guests[i].touched_kib < world->guests[i].size_kib)
+            unshown += UNSHOWN_KIB;
+    return unshown;
+}
+
+/* What all but DONOR lack of their headroom is more than the host is sure to have left to promise.
+ */
 static bool is_host_short(const struct sim_world *world, size_t donor)
 {
-    return others_lack_kib(world, donor) > fmax(0, oracle_unpromised_kib(world));
+    double left = oracle_unpromised_kib(world) - unshown_kib(world);
+    return others_lack_kib(world, donor) > fmax(0, left);
 }
 
 /* The level, by shares, of a guest with so much unused; below 0 for one that lacks. */
@@ -259,8 +302,8 @@ static bool has_lied(const struct sim_world *world, size_t i)
 
 /*
  * Not even half of R is there for all and the guest can swap, or it has said for long that it has
- * next to nothing left, whatever it was given; and it would keep more for its shares than
- * another that lacks R has.
+ * next to nothing left, whatever it was given; and it would keep what the others have on average
+ * for their shares, less what the tax on idle memory may make of that, while another lacks R.
  */
 static bool yields_to_shares(const struct score *score, const struct sim_world *world, size_t donor,
                              double target)
@@ -270,24 +313,34 @@ static bool yields_to_shares(const struct score *score, const struct sim_world *
     bool is_insatiable = world->now_usec >= score->tracks[donor].fed_usec + INSATIABLE_USEC;
     if (!is_overload && !is_insatiable)
         return false;
-    for (size_t i = 0; i < world->guest_count; i++)
-        if (i != donor && oracle_can_move(world, i) &&
-            coming_unused_kib(world, i) < oracle_reserve_kib(world, i) &&
-            (double)world->guests[i].size_kib / oracle_weight(world, i) <
-                target / oracle_weight(world, donor))
-            return true;
-    return false;
+    double size = 0;
+    double weight = 0;
+    bool someone_lacks = false;
+    for (size_t i = 0; i < world->guest_count; i++) {
+        if (i == donor || !oracle_can_move(world, i))
+            continue;
+        someone_lacks = someone_lacks || coming_unused_kib(world, i) < oracle_reserve_kib(world, i);
+        size += (double)world->guests[i].size_kib;
+        weight += oracle_weight(world, i);
+    }
+    double share = weight > 0 ? size / weight * oracle_weight(world, donor) : 0;
+    return someone_lacks && target >= share * TAXED_PART;
 }
 
 static void check_left(struct score *score, const struct sim_world *world, size_t i, double target)
 {
-    double noise = (double)world->guests[i].plan->noise_kib;
+    const struct sim_guest_plan *plan = world->guests[i].plan;
+    double noise = (double)plan->noise_kib;
     /* As was reported: what is in swap is not in a report. */
     double left = target - (double)world->guests[i].reported_used_kib + noise + SAME_KIB;
     /* Page cache is taken only where somebody lacks its headroom. */
-    if (!score->host_is_low && others_lack_kib(world, i) <= oracle_dead_band_kib(0))
+    if (!score->host_is_low && others_lack_kib(world, i) <= 0)
         left -= oracle_reported_cache_kib(world, i);
     double reserve = oracle_reserve_kib(world, i);
+    /* Of one that counts its balloon and reports late nobody knows what it uses while that moves.
+     */
+    if (plan->counts_balloon && (plan->delay_usec > 0 || plan->latency_usec > USEC_PER_SEC))
+        return;
     /* To bring it down to its maximum needs no excuse. A lie is read as the truth. */
     if (left >= reserve || target >= oracle_high_kib(world, i) || has_lied(world, i))
         return;
