@@ -114,6 +114,12 @@ static bool makes_claims(const struct sim_guest *guest)
            sim_spells_hold(&guest->plan->claims_all, guest->reported_usec);
 }
 
+bool oracle_is_possible(const struct sim_world *world, size_t guest)
+{
+    const struct sim_guest *truth = &world->guests[guest];
+    return !sim_spells_hold(&truth->plan->garbage, truth->reported_usec) || makes_claims(truth);
+}
+
 bool oracle_has_news(const struct sim_world *world, size_t guest)
 {
     const struct sim_guest *truth = &world->guests[guest];
@@ -121,7 +127,7 @@ bool oracle_has_news(const struct sim_world *world, size_t guest)
     uint64_t oldest =
         STALE_PERIODS * oracle_period_usec(world, guest) + A_SECOND_USEC + truth->plan->delay_usec;
     return truth->reported_usec != 0 && world->now_usec <= truth->reported_usec + oldest &&
-           (!sim_spells_hold(&truth->plan->garbage, truth->reported_usec) || makes_claims(truth));
+           oracle_is_possible(world, guest);
 }
 
 static double reserve_for_kib(const struct sim_world *world, size_t guest, double need_kib)

@@ -79,6 +79,9 @@ uint64_t oracle_period_usec(const struct sim_world *world, size_t guest);
 /* From a change in a guest until a decision on it has had its effect, at the latest. */
 uint64_t oracle_horizon_usec(const struct sim_world *world, size_t guest);
 
+/* The report that can be read contradicts nothing; whether it is true is another matter. */
+bool oracle_is_possible(const struct sim_world *world, size_t guest);
+
 /* Whether what can be read of the guest is young enough to decide on, and can be true. */
 bool oracle_has_news(const struct sim_world *world, size_t guest);
 

@@ -392,6 +392,11 @@ static void check_shrink(struct score *score, const struct sim_world *world, siz
     /* To take a request back is no shrink. */
     if (target > from - SAME_KIB || fabs(target - (double)guest->size_kib) <= SAME_KIB)
         return;
+    /* Nor is to grant less of a growth that has not come yet. */
+    if (target >= (double)guest->size_kib) {
+        check_left(score, world, i, target);
+        return;
+    }
     track->shrinks[track->shrink_count++ % SHRINKS] = (struct shrink){
         .at_usec = world->now_usec,
         .from_kib = from,
@@ -405,7 +410,7 @@ static void check_shrink(struct score *score, const struct sim_world *world, siz
     check_gradual(score, world, i);
     /* Nobody can tell how old the youngest report was that it has ever read. */
     if (!oracle_has_news(world, i) &&
-        !(guest->reported_usec != 0 && !has_lied(world, i) && is_young(track, world, i)))
+        !(guest->reported_usec != 0 && oracle_is_possible(world, i) && is_young(track, world, i)))
         breach(score, 5, world, i, "shrinks to %.1f MiB; the last report is %.1f s old%s",
                mib(target), (double)(world->now_usec - guest->reported_usec) / USEC_PER_SEC,
                guest->reported_usec == 0 ? ", there has been none" : "");
