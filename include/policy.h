@@ -127,6 +127,9 @@ struct policy_memory {
     uint64_t used_kib;
     uint64_t used_usec; /* when that was learnt (monotonic) */
     uint64_t peak_kib;
+    bool was_rising;
+    uint64_t change_kib; /* of use, at the last report */
+    uint64_t jitter_kib; /* how far it goes back and forth; fades */
     uint64_t needed_kib;
     uint64_t believed_kib;       /* no more of it than the emulator holds */
     uint64_t growth_kib_per_sec; /* between the last two times */
@@ -172,6 +175,7 @@ struct policy_decision {
     uint64_t max_kib;
     uint64_t used_kib;     /* what it uses */
     uint64_t peak_kib;     /* what it has used lately */
+    uint64_t jitter_kib;   /* how far that goes back and forth */
     uint64_t claimed_kib;  /* what of that is not page cache */
     uint64_t doubt_kib;    /* what it may have taken since that was learnt, unseen */
     uint64_t needed_kib;   /* what of that can be believed; more, if it swaps in */

@@ -18,6 +18,8 @@ enum {
     /* How fast a past peak of use, and a past growth, fade: half is forgotten by a report that
      * comes so long after the last one, and in somewhat less time by more frequent ones. */
     FADE_USEC = 1 * USEC_PER_SEC,
+    JITTER_FADES = 20,
+    JITTER_MOST_KIB = 48 * KIB_PER_MIB,
     /* Growth that nobody has seen coming is provided for this far ahead; a longer interval would
      * need all of a host's memory for it. */
     SURGE_HORIZON_USEC = 12 * USEC_PER_SEC,
@@ -289,9 +291,25 @@ static void learn_rate(struct policy_memory *memory, uint64_t believed_kib, uint
     memory->growth_kib_per_sec = growth;
 }
 
+/* How far use goes back and forth: the lesser of a rise and the fall right after it, or of a fall
+ * and the rise; remembered longer than a peak. */
+static void learn_jitter(struct policy_memory *memory, uint64_t used_kib, uint64_t dt_usec)
+{
+    uint64_t change = apart(used_kib, memory->used_kib);
+    bool rises = used_kib > memory->used_kib;
+    uint64_t swing = rises != memory->was_rising ? min_u64(change, memory->change_kib) : 0;
+    if (swing > JITTER_MOST_KIB) /* that is no jitter, that is work */
+        swing = 0;
+    uint64_t slowly_usec = dt_usec / JITTER_FADES;
+    memory->jitter_kib = max_u64(swing, fade(memory->jitter_kib, 0, slowly_usec));
+    memory->change_kib = change;
+    memory->was_rising = rises;
+}
+
 static void learn_use(struct policy_memory *memory, struct use use, uint64_t now_usec)
 {
     uint64_t dt_usec = elapsed_usec(memory->used_usec, now_usec);
+    learn_jitter(memory, use.used_kib, dt_usec);
     learn_rate(memory, believed_kib(memory, use.needed_kib), dt_usec);
     memory->peak_kib = max_u64(use.used_kib, fade(memory->peak_kib, use.used_kib, dt_usec));
     if (memory->peak_kib - use.used_kib <
@@ -673,6 +691,7 @@ static void reckon_needs(struct policy_decision *decision, const struct policy_c
     reckon_headroom(decision, config, domain, memory);
     decision->used_kib = memory->used_kib;
     decision->peak_kib = memory->peak_kib;
+    decision->jitter_kib = memory->jitter_kib;
     decision->claimed_kib = memory->needed_kib;
     if (memory->counts_balloon)
         decision->doubt_kib = surge_kib(config, elapsed_usec(memory->used_usec, now_usec));
@@ -705,8 +724,8 @@ static void reckon_wish(struct policy_decision *decision, struct pressure pressu
     uint64_t wanted = clamp(add_saturated(decision->needed_kib, headroom), min, max);
     uint64_t peak = pressure.is_hard ? decision->used_kib : decision->peak_kib;
     uint64_t kept = clamp(add_saturated(peak, headroom), min, max);
-    uint64_t band =
-        pressure.is_hard ? dead_band_kib(from) / PRESSED_BAND_DIVISOR : 2 * dead_band_kib(from);
+    uint64_t band = pressure.is_hard ? dead_band_kib(from) / PRESSED_BAND_DIVISOR
+                                     : 2 * dead_band_kib(from) + decision->jitter_kib;
 
     if (wanted > from && (from < min || wanted - from > least_growth_kib(decision))) {
         if (decision->reason != POLICY_STARVING)
@@ -1195,14 +1214,15 @@ static enum policy_bound bound_of_growth(const struct policy_decision *decision)
                : POLICY_BOUND_POOL;
 }
 
-/* In need small bits are worth a call too, but not of who has little itself. */
+/* In need small bits are worth a call too, but not such small ones of who has little itself. */
 static uint64_t least_shrink_kib(const struct policy_decision *decision, struct pressure pressure)
 {
     uint64_t band = dead_band_kib(decision->from_kib);
     if (decision->from_kib > decision->max_kib)
         return 0;
-    bool has_plenty = decision->reason != POLICY_STARVING;
-    return pressure.is_hard && has_plenty ? band / PRESSED_BAND_DIVISOR : band;
+    if (!pressure.is_hard)
+        return band;
+    return band / (decision->reason == POLICY_STARVING ? 2 : PRESSED_BAND_DIVISOR);
 }
 
 /* Turns the target of the end into a shrink, a wish to grow (in play for what is unpromised) or a

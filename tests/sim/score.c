@@ -198,10 +198,12 @@ static double coming_unused_kib(const struct sim_world *world, size_t i)
 {
     const struct sim_guest *guest = &world->guests[i];
     double need = fmax(oracle_need_kib(world, i), oracle_reported_need_kib(world, i));
-    double coming = fmax((double)guest->size_kib, asked_kib(guest)) - need;
-    /* That it uses everything nobody can know to be a lie. */
+    double asked = guest->is_stuck ? 0 : asked_kib(guest);
+    double coming = fmax((double)guest->size_kib, asked) - need;
+    /* That it uses everything nobody can know to be a lie; nor, while its balloon moves, what one
+     * uses that counts that as used. */
     bool claims_none = sim_spells_hold(&guest->plan->claims_none, guest->reported_usec);
-    return claims_none ? fmin(coming, 0) : coming;
+    return claims_none || guest->plan->counts_balloon ? fmin(coming, 0) : coming;
 }
 
 /* R, and as much again as the guest's use has swung by of late: a burst that is on may go on, and
@@ -224,8 +226,8 @@ static double burst_kib(const struct sim_world *world, size_t i)
 static double lacking_kib(const struct sim_world *world, size_t i)
 {
     const struct sim_guest_plan *plan = world->guests[i].plan;
-    bool is_doubtful = plan->counts_balloon || plan->claims_all.count > 0 ||
-                       plan->claims_none.count > 0 || plan->garbage.count > 0;
+    bool is_doubtful =
+        plan->claims_all.count > 0 || plan->claims_none.count > 0 || plan->garbage.count > 0;
     double headroom = fmax(oracle_headroom_kib(world, i), burst_kib(world, i));
     double seen = is_doubtful ? 0 : coming_unused_kib(world, i) - (double)plan->noise_kib;
     return fmax(0, headroom - seen);
