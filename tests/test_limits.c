@@ -334,6 +334,97 @@ START_TEST(an_insatiable_guest_gets_no_more_than_its_share)
 }
 END_TEST
 
+/* Two guests that can swap and would use 900 MiB each, of 1200: by shares one yields what it uses.
+ */
+START_TEST(shares_say_who_yields_when_more_is_used_than_there_is)
+{
+    struct world world = world_make(1200 * MIB + 200 * MIB + 2 * OVERHEAD_KIB);
+    world_add(&world, 600 * MIB, 600 * MIB, 2048 * MIB);
+    world_add(&world, 600 * MIB, 600 * MIB, 2048 * MIB);
+    world.limits[1].shares = 4 * POLICY_SHARES;
+    for (uint64_t i = 0; i < 80; i++) {
+        for (size_t g = 0; g < 2; g++) { /* what does not fit is in swap, and comes and goes */
+            uint64_t size = world.domains[g].actual_kib.value;
+            world.used_kib[g] = size < 900 * MIB ? size : 900 * MIB;
+            world.domains[g].swap_in_kib =
+                (struct figure){true, size < 900 * MIB ? 2 * MIB * (i + 1) : 2 * MIB};
+            world_report(&world.domains[g], world.used_kib[g], world.snapshot.now_usec / SEC);
+        }
+        world_cycle(&world);
+    }
+    ck_assert_uint_ge(world.domains[1].actual_kib.value, 850 * MIB);
+    ck_assert_uint_le(world.domains[0].actual_kib.value, 350 * MIB);
+    ck_assert_uint_ge(world.domains[0].actual_kib.value, 200 * MIB);
+}
+END_TEST
+
+/* The same without swap: nobody is killed for another's shares. */
+START_TEST(memory_in_use_is_not_taken_from_who_cannot_swap)
+{
+    struct world world = world_make(1200 * MIB + 200 * MIB + 2 * OVERHEAD_KIB);
+    world_add(&world, 600 * MIB, 590 * MIB, 2048 * MIB);
+    world_add(&world, 600 * MIB, 590 * MIB, 2048 * MIB);
+    world.limits[1].shares = 4 * POLICY_SHARES;
+    world_run(&world, 80);
+    ck_assert_uint_ge(world.domains[0].actual_kib.value, 600 * MIB - MIB);
+}
+END_TEST
+
+/* ---- promises and growth ---- */
+
+/* What an emulator takes for itself has not shown while its guest has untouched memory. */
+START_TEST(what_an_emulator_may_still_take_is_kept_for_it)
+{
+    struct world world = world_make(0);
+    world_add(&world, 1024 * MIB, 180 * MIB, 2048 * MIB);
+    world_add(&world, 512 * MIB, 300 * MIB, 2048 * MIB);
+    world.domains[0].rss_kib.value = 180 * MIB + 104 * MIB;
+    world.host_kib = 200 * MIB + 1024 * MIB + 104 * MIB + 512 * MIB + OVERHEAD_KIB;
+    world_decide(&world);
+    world_advance(&world);
+    world.domains[0].rss_kib.value = 180 * MIB + 104 * MIB;
+    world.used_kib[1] = 500 * MIB;
+    world_report(&world.domains[1], world.used_kib[1], world.snapshot.now_usec / SEC);
+    world_decide(&world);
+    ck_assert_uint_eq(world.decisions[0].overhead_kib, 104 * MIB);
+    ck_assert_uint_eq(world.decisions[1].target_kib, 512 * MIB); /* it is all promised */
+}
+END_TEST
+
+/* The pool does not do for all headrooms: who grows gets what it will grow by before the others
+ * have what they might begin to need. */
+START_TEST(growth_comes_before_surge)
+{
+    struct world world = world_make(0);
+    world_add(&world, 400 * MIB, 236 * MIB, 2048 * MIB);
+    world_add(&world, 400 * MIB, 180 * MIB, 2048 * MIB);
+    world.host_kib = 200 * MIB + 30 * MIB + world_rss_kib(&world);
+    for (unsigned int i = 0; i < 8; i++) {
+        world_decide(&world);
+        world.used_kib[0] += 20 * MIB;
+        world_advance(&world);
+    }
+    world_decide(&world); /* 830 MiB less 396 and 180: 127 for each, but for the growth of 46 */
+    ck_assert_uint_eq(world.decisions[0].needed_kib, 396 * MIB);
+    ck_assert_uint_le(world.decisions[1].target_kib, (180 + 104) * MIB + MIB);
+    ck_assert_uint_ge(world.decisions[1].target_kib, (180 + 104) * MIB - MIB);
+}
+END_TEST
+
+START_TEST(noise_is_not_followed)
+{
+    struct world world = world_make_course(16 * GIB);
+    uint64_t state = test_seed();
+    unsigned int moves = 0;
+    for (unsigned int i = 0; i < 200; i++) {
+        world.used_kib[0] = 160 * MIB + random_between(&state, 0, 40 * MIB);
+        world_cycle(&world);
+        moves += i >= 40 ? world.moves : 0;
+    }
+    ck_assert_uint_le(moves, 24);
+}
+END_TEST
+
 /* ---- the host's states ---- */
 
 /* Available memory in MiB, one after the other, with a reserve of 200. */
@@ -401,6 +492,11 @@ Suite *make_suite(void)
     tcase_add_test(memory, swapping_in_is_need);
     tcase_add_test(memory, memory_never_touched_is_not_believed_to_be_used);
     tcase_add_test(memory, an_insatiable_guest_gets_no_more_than_its_share);
+    tcase_add_test(memory, shares_say_who_yields_when_more_is_used_than_there_is);
+    tcase_add_test(memory, memory_in_use_is_not_taken_from_who_cannot_swap);
+    tcase_add_test(memory, what_an_emulator_may_still_take_is_kept_for_it);
+    tcase_add_test(memory, growth_comes_before_surge);
+    tcase_add_test(memory, noise_is_not_followed);
     suite_add_tcase(suite, memory);
 
     TCase *host = tcase_create("host");
