@@ -158,20 +158,22 @@ struct policy_memory {
 
 /* What is to happen to one domain, and the figures it came from. */
 struct policy_decision {
-    enum policy_action action;
-    enum policy_reason reason;
-    enum policy_bound bound;
-    bool in_play;        /* takes part in the sharing out of what is free */
+    /* What every pouring looks at, together: it does so many times. */
     uint64_t target_kib; /* what to ask for; from_kib for POLICY_HOLD */
-    uint64_t from_kib;   /* its size now, or the size it is already on its way to */
     uint64_t bottom_kib; /* what it needs: where the pouring begins */
     uint64_t floor_kib;  /* the range its target was sought in */
     uint64_t ceiling_kib;
     uint64_t shares;     /* its weight in that */
     uint64_t growth_kib; /* what it will grow by until the next decision reaches it */
     uint64_t wait_kib;   /* what the one that grows most will grow by more */
-    uint64_t wish_kib;   /* what it would take if all others had enough; at least the ceiling */
-    uint64_t min_kib;    /* what is set for it, as far as the domain can follow */
+    bool in_play;        /* takes part in the sharing out of what is free */
+
+    enum policy_action action;
+    enum policy_reason reason;
+    enum policy_bound bound;
+    uint64_t from_kib; /* its size now, or the size it is already on its way to */
+    uint64_t wish_kib; /* what it would take if all others had enough; at least the ceiling */
+    uint64_t min_kib;  /* what is set for it, as far as the domain can follow */
     uint64_t max_kib;
     uint64_t used_kib;     /* what it uses */
     uint64_t peak_kib;     /* what it has used lately */
@@ -188,8 +190,8 @@ struct policy_decision {
     bool is_insatiable;    /* it was given much and has had nothing to show for it */
     uint64_t least_kib;    /* R: what it must have unused */
     uint64_t headroom_kib; /* what it should have unused */
-    uint64_t fair_kib;     /* its part of the pool, by shares, idle memory taxed; 0 while nobody is
-                              doubted */
+    uint64_t fair_kib;     /* its part of the pool, by shares, idle memory taxed; 0 while they do
+                              not matter */
     uint64_t owed_kib;     /* what it has or may take at any moment, without its overhead */
     uint64_t rss_kib;      /* what the emulator holds now */
     uint64_t overhead_kib; /* what the emulator takes beside that */

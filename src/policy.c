@@ -1119,7 +1119,7 @@ struct totals {
     uint64_t lacking_kib;  /* what those in play need more */
     uint64_t most_growth_kib;
     bool someone_starves; /* and could have more */
-    bool someone_is_doubted;
+    bool shares_matter;
 };
 
 /* What all guests together may have, overheads included. */
@@ -1162,8 +1162,8 @@ static void add_to_totals(struct totals *totals, const struct policy_decision *d
     totals->most_growth_kib = max_u64(totals->most_growth_kib, decision->growth_kib);
     totals->someone_starves =
         totals->someone_starves || (decision->reason == POLICY_STARVING && lacking > ARRIVED_KIB);
-    totals->someone_is_doubted =
-        totals->someone_is_doubted || decision->overclaims || decision->is_insatiable;
+    totals->shares_matter = totals->shares_matter || decision->overclaims ||
+                            decision->is_insatiable || decision->is_famished;
 }
 
 /* ---- from the targets of the end to those of this cycle ---- */
@@ -1375,7 +1375,6 @@ static uint64_t decide_ends(struct policy_decision *decisions, size_t count, uin
         pour_rest(decisions, count, budget_kib);
     } else if (state == POLICY_HOST_HIGH) { /* what they give can be handed on */
         balance_below_headroom(decisions, count, budget_kib);
-        share_out(decisions, count, budget_kib);
         if (is_overloaded(decisions, count))
             revoke_by_shares(decisions, count, budget_kib);
     }
@@ -1407,7 +1406,7 @@ void policy_decide(const struct policy_config *config, const struct snapshot *sn
     uint64_t spare = free_kib(config, snapshot, host, &totals);
     struct pressure pressure = pressure_on(host, &totals, spare);
     set_ranges(decisions, count, pressure, totals.most_growth_kib);
-    if (totals.someone_is_doubted)
+    if (totals.shares_matter)
         bound_by_shares(decisions, count, budget);
     uint64_t level = decide_ends(decisions, count, budget, host->state);
     host->level_kib = subtract_to_zero(level, totals.most_growth_kib);
