@@ -1214,15 +1214,12 @@ static enum policy_bound bound_of_growth(const struct policy_decision *decision)
                : POLICY_BOUND_POOL;
 }
 
-/* In need small bits are worth a call too, but not such small ones of who has little itself. */
+/* In need small bits are worth a call too. */
 static uint64_t least_shrink_kib(const struct policy_decision *decision, struct pressure pressure)
 {
-    uint64_t band = dead_band_kib(decision->from_kib);
     if (decision->from_kib > decision->max_kib)
         return 0;
-    if (!pressure.is_hard)
-        return band;
-    return band / (decision->reason == POLICY_STARVING ? 2 : PRESSED_BAND_DIVISOR);
+    return dead_band_kib(decision->from_kib) / (pressure.is_hard ? PRESSED_BAND_DIVISOR : 1);
 }
 
 /* Turns the target of the end into a shrink, a wish to grow (in play for what is unpromised) or a
