@@ -108,18 +108,21 @@ struct policy_memory {
     uint64_t last_update_sec;
     uint64_t unused_kib;
     uint64_t available_kib;
-    uint64_t usable_kib;    /* at least unused_kib */
-    int64_t least_lag_usec; /* now - last_update of the youngest report, whatever the clocks are */
+    uint64_t usable_kib;     /* at least unused_kib */
+    int64_t wall_offset_sec; /* wall clock less monotonic, at the last report */
+    int64_t least_lag_usec;  /* now - last_update of the youngest report, whatever the clocks are */
 
     /* The last look, and what the guest does not see of its size. */
     bool has_actual;
     bool has_rss;
     uint64_t actual_kib;
     uint64_t rss_kib;
+    uint64_t held_kib;     /* the most of that for as long as the size was no less */
     uint64_t overhead_kib; /* what of that is not the guest's memory, as far as that has shown */
     uint64_t changed_usec; /* when the size was last seen to change; 0: never */
     bool has_unseen;       /* the size was seen at rest, so that unseen_kib is exact */
     int64_t unseen_kib;
+    bool saw_more;       /* its last report at rest was of more than its size */
     bool counts_balloon; /* it sees its maximum always, and its balloon as used (autodeflate) */
 
     /* What the guest uses: now, and as a peak that fades; what of that is not page cache; and how
@@ -183,7 +186,7 @@ struct policy_decision {
     uint64_t needed_kib;   /* what of that can be believed; more, if it swaps in */
     uint64_t unused_kib;   /* from_kib - needed_kib, or 0 */
     bool is_famished;      /* next to nothing has been unused for long */
-    bool can_swap;         /* it has swapped in at least once */
+    bool can_swap;         /* it has swapped in of late, or not long ago */
     bool is_new;           /* it has not been seen at rest yet: nothing is taken from it */
     bool has_swapped;      /* of late: nothing is taken from it unless others have less than R */
     bool overclaims;       /* it says it uses what its emulator has never held */

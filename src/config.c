@@ -6,6 +6,7 @@
 #include "units.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <fnmatch.h>
 #include <ini.h>
 #include <inttypes.h>
@@ -13,6 +14,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 enum {
     KIB_PER_MIB = 1024,
@@ -20,6 +23,8 @@ enum {
     LINE_BYTES = 199,
     /* So much of a path stands before a message, so that the message fits behind it. */
     PATH_SHOWN = 200,
+    /* No configuration is so large; it would take long to read. */
+    FILE_MOST_BYTES = 1024 * 1024,
 };
 
 #define BLANKS " \t\r\f\v"
@@ -149,7 +154,8 @@ fail(struct parser *parser, int result, const char *format, ...)
 
 static void say_unreadable(const char *path, char *error)
 {
-    snprintf(error, CONFIG_ERROR_BYTES, "cannot read %.*s: %s", PATH_SHOWN, path, strerror(errno));
+    snprintf(error, CONFIG_ERROR_BYTES, "cannot read %.*s: %s", PATH_SHOWN, path,
+             errno == ENOTSUP ? "it is no file" : strerror(errno));
 }
 
 /* ---- the file: sections ---- */
@@ -361,12 +367,34 @@ static void parse_file(struct parser *parser)
     check_open_line(parser);
 }
 
+/* Opens what can be read to its end at once: a file, or an empty device, but no pipe that may never
+ * end. Returns NULL with errno set. */
+static FILE *open_file(const char *path)
+{
+    int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (descriptor < 0)
+        return NULL;
+    struct stat status;
+    int failure = fstat(descriptor, &status) != 0 ? errno : 0;
+    if (failure == 0 && (S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode)))
+        failure = ENOTSUP;
+    if (failure == 0 && status.st_size > FILE_MOST_BYTES)
+        failure = EFBIG;
+    FILE *file = failure == 0 ? fdopen(descriptor, "r") : NULL;
+    if (file == NULL) {
+        failure = failure != 0 ? failure : errno;
+        close(descriptor);
+        errno = failure;
+    }
+    return file;
+}
+
 int config_read(const char *path, struct config *config, char error[CONFIG_ERROR_BYTES])
 {
     struct parser parser = {.path = path, .error = error, .config = *config};
     parser.config.rules = NULL;
     parser.config.rule_count = 0;
-    parser.file = fopen(path, "re");
+    parser.file = open_file(path);
     if (parser.file == NULL) {
         int result = -errno;
         say_unreadable(path, error);

@@ -179,13 +179,16 @@ static void learn_host(struct hypervisor *hypervisor)
         hypervisor->memory_parameters = 0;
 }
 
-/* A URI without a server is of this host. */
-static bool is_local_uri(const char *uri)
+/* A URI without a server is of this host; the one that is meant, since what was asked for may be an
+ * alias. */
+static bool is_local(virConnectPtr connection)
 {
-    xmlURIPtr parsed = xmlParseURI(uri);
-    bool is_local = parsed != NULL && parsed->server == NULL;
+    char *uri = virConnectGetURI(connection);
+    xmlURIPtr parsed = uri != NULL ? xmlParseURI(uri) : NULL;
+    bool has_no_server = parsed != NULL && parsed->server == NULL;
     xmlFreeURI(parsed);
-    return is_local;
+    free(uri);
+    return has_no_server;
 }
 
 static int libvirt_connect(void *self, char error[HYPERVISOR_ERROR_BYTES])
@@ -199,7 +202,7 @@ static int libvirt_connect(void *self, char error[HYPERVISOR_ERROR_BYTES])
     }
     learn_host(hypervisor);
     listen_for_changes(hypervisor);
-    hypervisor->is_local = is_local_uri(hypervisor->uri);
+    hypervisor->is_local = is_local(hypervisor->connection);
     return 0;
 }
 
@@ -307,7 +310,7 @@ static int parse_settings(xmlNodePtr element, struct settings *ret_settings, cha
         return -EINVAL;
     }
     for (xmlAttrPtr attribute = element->properties; attribute; attribute = attribute->next)
-        if (take_setting(attribute, &settings, error) != 0)
+        if (attribute->ns == NULL && take_setting(attribute, &settings, error) != 0)
             return -EINVAL;
     if (settings_check(&settings, error) != 0)
         return -EINVAL;

@@ -54,6 +54,10 @@ enum {
     SWAPPING_KIB = KIB_PER_MIB,
     THRASHING_FAULTS_PER_SEC = 100,
     SWAPPING_USEC = 10 * USEC_PER_SEC,
+    /* Over longer than this, what the counters have grown by says nothing about now. */
+    SWAPPING_APART_USEC = 60 * USEC_PER_SEC,
+    /* Who has swapped in so long ago may have lost its swap space since. */
+    CAN_SWAP_USEC = 600 * USEC_PER_SEC,
 
     /* A guest is hungry while less than this part of R is unused; famished once that has lasted;
      * insatiable if it has lasted long although it was given R meanwhile. */
@@ -273,7 +277,7 @@ static bool is_of_present_size(const struct policy_memory *memory, const struct 
 /* What a guest says it uses although its emulator has never held it, it cannot be using. */
 static uint64_t believed_kib(const struct policy_memory *memory, uint64_t needed_kib)
 {
-    return memory->has_rss ? min_u64(needed_kib, memory->rss_kib) : needed_kib;
+    return memory->has_rss ? min_u64(needed_kib, memory->held_kib) : needed_kib;
 }
 
 /* Fast up, slow down. A single jump is not a ramp: a rate is believed when two in a row show it, or
@@ -340,6 +344,19 @@ static bool is_exact(const struct policy_memory *memory, const struct domain *do
                        elapsed_usec(memory->changed_usec, now_usec) >= 2 * echo_usec(domain));
 }
 
+/* Whether it sees its maximum always, as two reports in a row say at rest; one could be of the time
+ * before its balloon was inflated. At its maximum both look the same. */
+static void learn_accounting(struct policy_memory *memory, const struct domain *domain,
+                             bool at_rest)
+{
+    if (!at_rest || subtract_to_zero(domain->max_kib, domain->actual_kib.value) <= ARRIVED_KIB)
+        return;
+    bool sees_more = memory->unseen_kib < 0;
+    if (sees_more == memory->saw_more)
+        memory->counts_balloon = sees_more;
+    memory->saw_more = sees_more;
+}
+
 static void learn_used(struct policy_memory *memory, enum policy_metric metric,
                        const struct domain *domain, bool first, uint64_t now_usec)
 {
@@ -352,8 +369,7 @@ static void learn_used(struct policy_memory *memory, enum policy_metric metric,
         memory->unseen_kib = (int64_t)actual - (int64_t)memory->available_kib;
         memory->has_unseen = at_rest;
     }
-    if (at_rest && memory->unseen_kib < 0)
-        memory->counts_balloon = true;
+    learn_accounting(memory, domain, at_rest);
     /* A guest that counts its balloon as used does not tell the two apart while it moves. */
     if (memory->counts_balloon && !is_of_present_size(memory, domain, at_rest, now_usec))
         return;
@@ -379,6 +395,12 @@ static uint64_t least_unused_kib(const struct policy_limits *limits,
 static uint64_t counted(struct figure counter, uint64_t before)
 {
     return counter.known ? subtract_to_zero(counter.value, before) : 0;
+}
+
+static void remember_counter(uint64_t *before, struct figure counter)
+{
+    if (counter.known)
+        *before = counter.value;
 }
 
 static bool is_short_of_headroom(const struct policy_memory *memory,
@@ -411,6 +433,7 @@ static void learn_pain(struct policy_memory *memory, const struct policy_limits 
                        const struct domain *domain, bool first, uint64_t now_usec)
 {
     uint64_t dt_usec = elapsed_usec(memory->used_usec, now_usec);
+    first = first || dt_usec > SWAPPING_APART_USEC;
     uint64_t faults = counted(domain->major_faults, memory->major_faults);
     uint64_t swapping = counted(domain->swap_in_kib, memory->swap_in_kib);
     bool thrashes = is_short_of_headroom(memory, limits) &&
@@ -418,8 +441,8 @@ static void learn_pain(struct policy_memory *memory, const struct policy_limits 
     memory->swapping_kib = first ? 0 : swapping;
     if (!first && (swapping >= SWAPPING_KIB || thrashes))
         learn_swapping(memory, now_usec);
-    memory->swap_in_kib = domain->swap_in_kib.value;
-    memory->major_faults = domain->major_faults.value;
+    remember_counter(&memory->swap_in_kib, domain->swap_in_kib);
+    remember_counter(&memory->major_faults, domain->major_faults);
 }
 
 static bool swaps_now(const struct policy_memory *memory, const struct domain *domain,
@@ -456,13 +479,23 @@ static bool is_insatiable(const struct policy_memory *memory, const struct polic
 
 /* ---- what a domain shows ---- */
 
+/* Both clocks go on alike; each is rounded to seconds here. */
+static bool has_jumped(int64_t before_sec, int64_t now_sec)
+{
+    return now_sec > before_sec ? (uint64_t)now_sec - (uint64_t)before_sec > 2
+                                : (uint64_t)before_sec - (uint64_t)now_sec > 2;
+}
+
 static void learn_report(struct policy_memory *memory, const struct policy_config *config,
                          const struct policy_limits *limits, const struct domain *domain,
                          const struct snapshot *snapshot)
 {
     bool first = !memory->has_report;
-    bool clock_jumped_back = domain->last_update_sec.value < memory->last_update_sec;
-    bool starts_anew = !memory->confirmed || clock_jumped_back;
+    int64_t offset_sec = snapshot->wall_sec - (int64_t)(snapshot->now_usec / USEC_PER_SEC);
+    bool clock_jumped = domain->last_update_sec.value < memory->last_update_sec ||
+                        has_jumped(memory->wall_offset_sec, offset_sec);
+    bool starts_anew = !memory->confirmed || clock_jumped;
+    memory->wall_offset_sec = offset_sec;
     memory->confirmed = !first || agrees_with_wall_clock(domain, snapshot->wall_sec);
     memory->has_report = true;
     memory->last_update_sec = domain->last_update_sec.value;
@@ -550,6 +583,8 @@ static void learn_rss(struct policy_memory *memory, const struct domain *domain)
         memory->overhead_kib = rss >= size ? 0 : OVERHEAD_MOST_KIB;
     memory->overhead_kib =
         max_u64(min_u64(memory->overhead_kib, beyond_use), subtract_to_zero(rss, size));
+    /* What the host has swapped out, or merged, was held once. */
+    memory->held_kib = max_u64(rss, min_u64(memory->held_kib, size));
     memory->rss_kib = rss;
     memory->has_rss = true;
 }
@@ -700,8 +735,9 @@ static void reckon_needs(struct policy_decision *decision, const struct policy_c
     decision->unused_kib = subtract_to_zero(decision->from_kib, decision->needed_kib);
     decision->is_insatiable = is_insatiable(memory, limits, now_usec);
     decision->is_famished = is_famished(memory, now_usec);
-    decision->can_swap = memory->swap_in_kib != 0;
-    decision->is_new = !memory->has_unseen;
+    decision->can_swap =
+        memory->rest_usec != 0 && elapsed_usec(memory->swapped_usec, now_usec) < CAN_SWAP_USEC;
+    decision->is_new = !memory->has_unseen || memory->saw_more != memory->counts_balloon;
     decision->has_swapped = has_swapped_of_late(memory, now_usec);
     if (decision->unused_kib < decision->least_kib)
         decision->reason = POLICY_STARVING;
@@ -1127,6 +1163,9 @@ static uint64_t pool_kib(const struct policy_config *config, const struct host *
                          const struct totals *totals)
 {
     uint64_t pool = add_saturated(host->available_kib, totals->rss_kib);
+    /* Pages that are merged are held more than once. */
+    if (host->total_kib != 0)
+        pool = min_u64(pool, host->total_kib);
     return subtract_to_zero(pool, config->host_reserve_kib);
 }
 
@@ -1261,7 +1300,8 @@ static void settle_growth(struct policy_decision *decision)
     if (decision->target_kib < decision->ceiling_kib)
         decision->bound = bound_of_growth(decision);
     bool is_too_little = gained <= least_growth_kib(decision) && from >= decision->min_kib;
-    if (gained == 0 || is_too_little || decision->target_kib < decision->min_kib)
+    bool is_below_min = decision->target_kib < decision->min_kib;
+    if (gained == 0 || is_too_little || (is_below_min && decision->reason != POLICY_STARVING))
         hold(decision, decision->bound);
 }
 
@@ -1357,7 +1397,7 @@ static void set_ranges(struct policy_decision *decisions, size_t count, struct p
             decision->bound = POLICY_BOUND_SWAPPING;
         decision->floor_kib =
             floor_kib(decision, gives_cache(decision, pressure), decision->least_kib);
-        if (decision->is_new || decision->has_swapped)
+        if (decision->is_new || (decision->has_swapped && !pressure.host_is_low))
             decision->floor_kib = max_u64(decision->floor_kib, decision->from_kib);
         decision->ceiling_kib = max_u64(decision->ceiling_kib, decision->floor_kib);
     }

@@ -349,6 +349,31 @@ START_TEST(says_what_it_cannot_read)
 }
 END_TEST
 
+/* Nobody may ever write to it, nor an end to it come. */
+START_TEST(refuses_a_pipe_and_a_huge_file)
+{
+    char error[CONFIG_ERROR_BYTES];
+    char path[] = "/tmp/mc-config-XXXXXX";
+    struct config config = config_default();
+    ck_assert_ptr_nonnull(mkdtemp(path));
+    char pipe_path[64];
+    char huge_path[64];
+    snprintf(pipe_path, sizeof(pipe_path), "%s/pipe", path);
+    snprintf(huge_path, sizeof(huge_path), "%s/huge", path);
+    ck_assert_int_eq(mkfifo(pipe_path, 0600), 0);
+    ck_assert_int_eq(config_read(pipe_path, &config, error), -ENOTSUP);
+    ck_assert_ptr_nonnull(strstr(error, "it is no file"));
+    FILE *huge = fopen(huge_path, "w");
+    ck_assert_ptr_nonnull(huge);
+    ck_assert_int_eq(ftruncate(fileno(huge), 16 * 1024 * 1024), 0);
+    fclose(huge);
+    ck_assert_int_eq(config_read(huge_path, &config, error), -EFBIG);
+    unlink(pipe_path);
+    unlink(huge_path);
+    rmdir(path);
+}
+END_TEST
+
 START_TEST(a_long_path_leaves_room_for_the_reason)
 {
     struct bench *bench = open_bench();
@@ -487,6 +512,7 @@ Suite *make_suite(void)
     tcase_add_test(bad, refuses_a_line_that_is_too_long);
     tcase_add_test(bad, refuses_a_nul_byte);
     tcase_add_test(bad, says_what_it_cannot_read);
+    tcase_add_test(bad, refuses_a_pipe_and_a_huge_file);
     tcase_add_test(bad, a_long_path_leaves_room_for_the_reason);
     tcase_add_loop_test(bad, any_bytes_are_safe, 0, 20);
     suite_add_tcase(suite, bad);

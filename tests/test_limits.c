@@ -51,6 +51,17 @@ START_TEST(a_domain_that_is_not_managed_is_counted_and_never_called)
 }
 END_TEST
 
+START_TEST(a_minimum_out_of_reach_starves_nobody)
+{
+    struct world world = world_make(0);
+    world_add(&world, 512 * MIB, 500 * MIB, 4096 * MIB);
+    world.limits[0].min_kib = 2048 * MIB;
+    world.host_kib = 200 * MIB + 600 * MIB + world_rss_kib(&world);
+    world_run(&world, 3);
+    ck_assert_uint_ge(world.domains[0].actual_kib.value, 1000 * MIB);
+}
+END_TEST
+
 /* R as a size, and as a part of what the guest uses. */
 START_TEST(the_headroom_is_what_is_set)
 {
@@ -309,6 +320,42 @@ START_TEST(memory_never_touched_is_not_believed_to_be_used)
 }
 END_TEST
 
+/* What the host has swapped out of an emulator was held once, and is believed. */
+START_TEST(memory_that_was_held_once_is_believed)
+{
+    struct world world = world_make(0);
+    world_add(&world, 1024 * MIB, 900 * MIB, 2048 * MIB);
+    world_add(&world, 512 * MIB, 470 * MIB, 2048 * MIB);
+    world.host_kib = 200 * MIB + 10 * MIB + world_rss_kib(&world);
+    world_run(&world, 3);
+    for (unsigned int i = 0; i < 30; i++) {
+        world.domains[0].rss_kib.value = 300 * MIB;
+        world_cycle(&world);
+    }
+    ck_assert(!world.decisions[0].overclaims);
+    ck_assert_uint_ge(world.domains[0].actual_kib.value, 940 * MIB);
+}
+END_TEST
+
+/* 2400 MiB and one that says it needs all it is given, and has never touched the half of it: it
+ * keeps its share at the most while others lack their headroom. */
+START_TEST(a_claim_that_is_belied_keeps_no_more_than_its_share)
+{
+    struct world world = world_make_course(2400 * MIB + 200 * MIB + 4 * OVERHEAD_KIB);
+    world.domains[0].actual_kib.value = 1200 * MIB;
+    world.domains[0].rss_kib.value = 400 * MIB;
+    for (unsigned int i = 0; i < 60; i++) {
+        claim_all(&world, false);
+        world_decide(&world);
+        for (size_t g = 1; g < 4; g++)
+            if (world.used_kib[g] < 400 * MIB)
+                world.used_kib[g] += 10 * MIB;
+        world_advance(&world);
+    }
+    ck_assert_uint_le(world.domains[0].actual_kib.value, 720 * MIB);
+}
+END_TEST
+
 /* One that touches what it is given gets what the others do not need, and no more than its share
  * once they need it: 2400 MiB are 600 for each. */
 START_TEST(an_insatiable_guest_gets_no_more_than_its_share)
@@ -475,6 +522,7 @@ Suite *make_suite(void)
     tcase_add_test(set, a_guest_stays_within_what_is_set);
     tcase_add_test(set, a_guest_above_its_maximum_gives_what_it_can);
     tcase_add_test(set, a_domain_that_is_not_managed_is_counted_and_never_called);
+    tcase_add_test(set, a_minimum_out_of_reach_starves_nobody);
     tcase_add_test(set, the_headroom_is_what_is_set);
     tcase_add_test(set, scarce_memory_is_shared_by_shares);
     suite_add_tcase(suite, set);
@@ -491,6 +539,8 @@ Suite *make_suite(void)
     tcase_add_test(memory, a_guest_that_swaps_in_is_not_made_to_give);
     tcase_add_test(memory, swapping_in_is_need);
     tcase_add_test(memory, memory_never_touched_is_not_believed_to_be_used);
+    tcase_add_test(memory, memory_that_was_held_once_is_believed);
+    tcase_add_test(memory, a_claim_that_is_belied_keeps_no_more_than_its_share);
     tcase_add_test(memory, an_insatiable_guest_gets_no_more_than_its_share);
     tcase_add_test(memory, shares_say_who_yields_when_more_is_used_than_there_is);
     tcase_add_test(memory, memory_in_use_is_not_taken_from_who_cannot_swap);
