@@ -17,6 +17,9 @@ CHANGE_MIB = 1.0
 SETTLE_SEC = 15.0
 SETTLE_INTERVALS = 6
 # A load that stops is seen by the coordinator up to an interval and a report later, and the balloon takes time.
+# One more interval makes up for pages that a deflating balloon leaves on the guest's per-CPU lists: the kernel
+# does not count them as free (33 of 72 MiB were seen there).
+NOTICE_INTERVALS = 2
 NOTICE_SEC = 3.0
 
 SHRINK_WINDOW_SEC = 2.0
@@ -131,7 +134,7 @@ def ends_within(guest: str, low_mib: int, high_mib: int) -> Expectation:
 def does_not_grow_on(guest: str, load_mib: int) -> Expectation:
     def judged(trial: Trial) -> Verdict:
         stopped = [s.seconds for s in trial.recording.of(guest) if s.load_mib >= load_mib - 1]
-        notice = trial.interval + NOTICE_SEC
+        notice = NOTICE_INTERVALS * trial.interval + NOTICE_SEC
         noticed = stopped[0] + notice if stopped else NAN
         begin = trial.size_at(guest, noticed)
         _begin, end = trial.phase("hold")
