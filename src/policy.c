@@ -968,28 +968,32 @@ static uint64_t middle_kib(uint64_t low_kib, uint64_t high_kib)
 
 /*
  * The highest level that BUDGET_KIB affords, or 0 where it affords none. The sum rises with the
- * level in straight pieces: going straight on from the last guess (Newton's method) finds the piece
- * in a few steps, halving in between bounds their number by twice that of the bits.
+ * level in straight pieces: going straight on from the nearer bound (Newton's method) finds the
+ * piece in a few steps; a step that leaves more than half of the way is followed by one to the
+ * middle, so that their number is at most about twice that of the bits.
  */
 static uint64_t find_level_kib(const struct policy_decision *decisions, size_t count,
                                uint64_t budget_kib)
 {
-    struct filling guess = fill(decisions, count, highest_level_kib(decisions, count));
-    uint64_t low = 0;
-    uint64_t high = guess.level_kib;
-    if (guess.sum_kib <= budget_kib)
-        return high;
-    for (bool halve = true; high - low > 1; halve = !halve) {
-        uint64_t next = middle_kib(low, high);
-        if (!halve && guess.rising_shares != 0)
-            next = straight_on_kib(guess, budget_kib);
-        guess = fill(decisions, count, clamp(next, low + 1, high - 1));
+    struct filling high = fill(decisions, count, highest_level_kib(decisions, count));
+    if (high.sum_kib <= budget_kib)
+        return high.level_kib;
+    struct filling low = fill(decisions, count, 0);
+    bool halve = false;
+    while (low.sum_kib <= budget_kib && high.level_kib - low.level_kib > 1) {
+        uint64_t way_kib = high.level_kib - low.level_kib;
+        struct filling near = budget_kib - low.sum_kib < high.sum_kib - budget_kib ? low : high;
+        uint64_t next = halve || near.rising_shares == 0 ? middle_kib(low.level_kib, high.level_kib)
+                                                         : straight_on_kib(near, budget_kib);
+        struct filling guess =
+            fill(decisions, count, clamp(next, low.level_kib + 1, high.level_kib - 1));
         if (guess.sum_kib > budget_kib)
-            high = guess.level_kib;
+            high = guess;
         else
-            low = guess.level_kib;
+            low = guess;
+        halve = !halve && high.level_kib - low.level_kib > way_kib / 2;
     }
-    return low;
+    return low.level_kib;
 }
 
 /*

@@ -13,6 +13,9 @@ static const uint64_t MIB = 1024;
 static const uint64_t GIB = UINT64_C(1024) * 1024;
 static const uint64_t SEC = 1000000;
 
+/* More than all domains at their maximum. */
+static const uint64_t AMPLE_KIB = UINT64_C(1024) * 1024 * 1024 * 1024;
+
 /* A host, its domains and all that the policy keeps of them. */
 struct host_of_many {
     struct policy_config config;
@@ -97,11 +100,11 @@ static void free_host(struct host_of_many *many)
     free(many->decisions);
 }
 
-static uint64_t time_decision(struct host_of_many *many, uint64_t available_kib)
+static uint64_t time_decision(struct host_of_many *many, uint64_t total_kib, uint64_t available_kib)
 {
     many->snapshot.now_usec += SEC;
     many->snapshot.wall_sec = (int64_t)(many->snapshot.now_usec / SEC);
-    many->snapshot.host = (struct host){true, 1024 * GIB, available_kib};
+    many->snapshot.host = (struct host){true, total_kib, available_kib};
     for (size_t i = 0; i < DOMAINS; i++)
         many->snapshot.domains[i].last_update_sec.value = many->snapshot.now_usec / SEC;
     uint64_t start = now_nsec();
@@ -131,14 +134,16 @@ int main(void)
     uint64_t sort[ROUNDS];
     uint64_t plenty[ROUNDS];
     uint64_t scarce[ROUNDS];
+    uint64_t overload[ROUNDS];
     struct host_of_many many = make_host(&state);
     uint64_t *keys = make_array(sizeof(*keys));
     many.snapshot.now_usec = 1000 * SEC;
-    time_decision(&many, GIB); /* the first decision has everything to learn */
+    time_decision(&many, AMPLE_KIB, GIB); /* the first decision has everything to learn */
     for (size_t round = 0; round < ROUNDS; round++) {
         sort[round] = time_sort(keys, &state);
-        plenty[round] = time_decision(&many, 1024 * 1024 * GIB);
-        scarce[round] = time_decision(&many, GIB);
+        plenty[round] = time_decision(&many, AMPLE_KIB, AMPLE_KIB / 2);
+        scarce[round] = time_decision(&many, AMPLE_KIB, GIB);
+        overload[round] = time_decision(&many, AMPLE_KIB / 1024, GIB);
     }
     double base = median_msec(sort);
     printf("qsort of %d 64-bit keys             %8.2f ms\n", DOMAINS, base);
@@ -146,6 +151,8 @@ int main(void)
            median_msec(plenty), median_msec(plenty) / base);
     printf("policy_decide, %d domains, scarce   %8.2f ms  %.2f of qsort\n", DOMAINS,
            median_msec(scarce), median_msec(scarce) / base);
+    printf("policy_decide, %d domains, overload %8.2f ms  %.2f of qsort\n", DOMAINS,
+           median_msec(overload), median_msec(overload) / base);
     free(keys);
     free_host(&many);
     return EXIT_SUCCESS;
