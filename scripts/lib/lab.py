@@ -467,8 +467,9 @@ def _domain_xml(guest: Guest, state: dict) -> str:
     # QEMU would set a quarter of the machine's memory aside for translated code.
     tcg = "" if kvm else "<features><acpi/><tcg><tb-cache unit='MiB'>64</tb-cache></tcg></features>"
     # Zeroing all that the balloon takes during boot, and guarding against other
-    # programs in the guest, only cost time here.
-    words = "console=ttyS0 loglevel=5 panic=-1 init_on_alloc=0 mitigations=off"
+    # programs in the guest, only cost time here. An emulator that gets no processor for a moment
+    # may miss the ticks by which the kernel tests its timer, and panic.
+    words = "console=ttyS0 loglevel=5 panic=-1 init_on_alloc=0 mitigations=off no_timer_check"
     if state["swap_mib"]:
         words += f" swap={state['swap_mib']}"
     return f"""
