@@ -1,6 +1,8 @@
 /* policy.c - the decision. Pure: no I/O, no clock, no allocation, no logging; see policy.h. */
 #include "policy.h"
 
+#include "arithmetic.h"
+
 #include <string.h>
 
 enum {
@@ -100,29 +102,9 @@ static const uint64_t SHARES_MOST = 1000000;
 /* Longer than this apart is as good as never; it keeps products of times within 64 bits. */
 static const uint64_t ELAPSED_LIMIT_USEC = UINT64_C(86400) * USEC_PER_SEC;
 
-static uint64_t min_u64(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
-
-static uint64_t max_u64(uint64_t a, uint64_t b)
-{
-    return a > b ? a : b;
-}
-
 static uint64_t clamp(uint64_t value, uint64_t low, uint64_t high)
 {
     return min_u64(max_u64(value, low), high);
-}
-
-static uint64_t add_saturated(uint64_t a, uint64_t b)
-{
-    return a > UINT64_MAX - b ? UINT64_MAX : a + b;
-}
-
-static uint64_t subtract_to_zero(uint64_t a, uint64_t b)
-{
-    return a > b ? a - b : 0;
 }
 
 /* VALUE * BY / DIVISOR, rounded down; saturates where BY * DIVISOR or the result exceeds 64 bits.
@@ -1424,10 +1406,8 @@ static uint64_t decide_ends(struct policy_decision *decisions, size_t count, uin
 
 static void grant_growth(struct policy_decision *decisions, size_t count, uint64_t budget_kib)
 {
-    for (size_t i = 0; i < count; i++)
-        if (decisions[i].in_play)
-            budget_kib = add_saturated(budget_kib, decisions[i].floor_kib);
-    pour(decisions, count, budget_kib);
+    uint64_t kept_together = sum_of_floors_kib(decisions, count);
+    pour(decisions, count, add_saturated(budget_kib, kept_together));
     for (size_t i = 0; i < count; i++)
         if (decisions[i].in_play)
             settle_growth(&decisions[i]);

@@ -1,6 +1,7 @@
 /* guest.c - one simulated guest; see guest.h for what it models. */
 #include "guest.h"
 
+#include "arithmetic.h"
 #include "splitmix.h"
 
 #include <string.h>
@@ -35,21 +36,6 @@ enum garbage {
     GARBAGE_NO_ACTUAL,
     GARBAGE_KINDS,
 };
-
-static uint64_t min_u64(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
-
-static uint64_t max_u64(uint64_t a, uint64_t b)
-{
-    return a > b ? a : b;
-}
-
-static uint64_t subtract_to_zero(uint64_t a, uint64_t b)
-{
-    return a > b ? a - b : 0;
-}
 
 static uint64_t per_step(uint64_t kib_per_sec)
 {

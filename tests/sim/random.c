@@ -2,6 +2,7 @@
  */
 #include "random.h"
 
+#include "arithmetic.h"
 #include "scenario.h"
 #include "splitmix.h"
 
@@ -27,11 +28,6 @@ static uint64_t between(struct dice *dice, uint64_t low, uint64_t high)
 static bool one_in(struct dice *dice, uint64_t n)
 {
     return between(dice, 1, n) == 1;
-}
-
-static uint64_t min_u64(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
 }
 
 static uint64_t seconds(struct dice *dice, uint64_t low, uint64_t high)

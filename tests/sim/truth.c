@@ -1,10 +1,6 @@
 /* truth.c - what the plain data of a scenario and a run say. */
+#include "arithmetic.h"
 #include "sim.h"
-
-static uint64_t subtract_to_zero(uint64_t a, uint64_t b)
-{
-    return a > b ? a - b : 0;
-}
 
 uint64_t sim_unused_kib(const struct sim_guest *guest)
 {
