@@ -1,7 +1,7 @@
 /*
  * config.h - all that an administrator can set for a run: defaults, and rules for domains by name.
  *
- * Pure but for reading the one file; it neither prints nor exits.
+ * Pure but for reading the one file or stream; it neither prints nor exits.
  */
 #ifndef MC_CONFIG_H
 #define MC_CONFIG_H
@@ -10,6 +10,7 @@
 #include "settings.h"
 
 #include <stddef.h>
+#include <stdio.h>
 
 enum { CONFIG_ERROR_BYTES = 512, CONFIG_PATTERN_BYTES = 256 };
 
@@ -26,6 +27,7 @@ struct config {
     struct config_rule
         *rules; /* rule_count of them, as in the file: the first that matches counts */
     size_t rule_count;
+    bool is_ksm_auto; /* equal pages are shared by the host's state; else nothing is done to that */
 };
 
 /* 200 MiB of reserve, 28 MiB/s of surge, guests from 200 MiB up with 100 MiB unused, no rules; the
@@ -38,6 +40,10 @@ struct config config_default(void);
  * then says where and what, and *CONFIG is as it was.
  */
 int config_read(const char *path, struct config *config, char error[CONFIG_ERROR_BYTES]);
+
+/* Does the same with what STREAM holds from here on, which PATH names; it stays open. */
+int config_parse(FILE *stream, const char *path, struct config *config,
+                 char error[CONFIG_ERROR_BYTES]);
 
 /*
  * Sets what the section [coordinator] can set: KEY to VALUE. Returns 0; -ENOENT where there is no

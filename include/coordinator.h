@@ -10,9 +10,18 @@
 #include "config.h"
 #include "hypervisor.h"
 #include "log.h"
+#include "reservation.h"
 
 #include <stdbool.h>
 #include <stdint.h>
+
+enum { COORDINATOR_STATUS_BYTES = 64 };
+
+/* When a cycle takes place, by both clocks; see struct snapshot. */
+struct coordinator_time {
+    uint64_t now_usec;
+    int64_t wall_sec;
+};
 
 struct coordinator_config {
     const struct config *config; /* until coordinator_configure() names another */
@@ -21,13 +30,39 @@ struct coordinator_config {
 
     /* Asked between two requests: true ends the cycle there. NULL: never. */
     bool (*is_stopping)(void *argument);
-    void *stopping_argument;
+
+    /* Asked when all have been read, since to connect and to read may have taken long: figures are
+     * not to be dated before they were there. NULL: a cycle takes no time. */
+    struct coordinator_time (*time_now)(void *argument);
+
+    void *argument; /* of both */
 };
 
-/* When a cycle takes place, by both clocks; see struct snapshot. */
-struct coordinator_time {
-    uint64_t now_usec;
-    int64_t wall_sec;
+/* What has come of a decision in its cycle. */
+enum coordinator_request {
+    COORDINATOR_NONE,       /* there was nothing to ask for, or the cycle was ended before */
+    COORDINATOR_MADE,       /* asked for */
+    COORDINATOR_REFUSED,    /* the hypervisor has refused */
+    COORDINATOR_UNANSWERED, /* it has not answered in time, and may follow all the same */
+    COORDINATOR_WITHHELD,   /* not asked for: a dry run, paused, or it turns out to be busy */
+};
+
+/* The last cycle as others may see it. Arrays are parallel to the snapshot's domains; all of it
+ * holds until the next call with the coordinator. */
+struct coordinator_view {
+    const char *uri;
+    bool is_connected; /* else all is as of the last cycle in which it was */
+    bool is_dry_run;
+    bool is_paused;
+    struct policy_config policy; /* as it was in force */
+    const struct snapshot *snapshot;
+    const struct policy_limits *limits;
+    const struct policy_memory *memory;
+    const struct policy_decision *decisions;
+    const enum coordinator_request *requests;
+    struct policy_host host;
+    const struct ksm_reading *sharing;       /* of equal pages; NULL: not looked at */
+    const struct reservations *reservations; /* NULL: not known */
 };
 
 struct coordinator;
@@ -51,14 +86,37 @@ void coordinator_configure(struct coordinator *coordinator, const struct config 
 
 /*
  * One cycle. A lost connection is made again, with growing pauses: a cycle that falls into a pause
- * does nothing. Failures are logged once, not in every cycle. Returns 0, -ENOTCONN or -ENOMEM; the
- * next cycle may be called in any case, and nothing remembered of the domains is lost.
+ * does nothing. Failures are logged once, not in every cycle. Returns 0, -ENOTCONN, -ENOMEM
+ * or -ECANCELED; the next cycle may be called in any case, and nothing remembered of the domains is
+ * lost.
  */
 int coordinator_cycle(struct coordinator *coordinator, struct coordinator_time time);
 
 /* Reads and decides as a cycle does, and remembers what it saw, but does nothing. Returns likewise.
  */
 int coordinator_look(struct coordinator *coordinator, struct coordinator_time time);
+
+/*
+ * One cycle towards the sizes of GOAL, in which the guests are to be left: every second, until it
+ * returns 0: all have arrived that can. Returns 1 while some are on their way, or a negative errno
+ * as coordinator_cycle() does.
+ */
+int coordinator_leave(struct coordinator *coordinator, enum policy_goal goal,
+                      struct coordinator_time time);
+
+/* While paused it looks and decides, and says so, but asks nobody. */
+void coordinator_pause(struct coordinator *coordinator, bool is_paused);
+
+/* From the next look on memory is freed and kept for these. The view has what has become of them.
+ */
+void coordinator_reserve(struct coordinator *coordinator, const struct reservations *list);
+
+/* What the last cycle has found and done; without domains before the first. */
+struct coordinator_view coordinator_view(const struct coordinator *coordinator);
+
+/* What it has found last, in a few words: "4 domains, host high" (policy.h has the states). */
+void coordinator_describe(const struct coordinator *coordinator,
+                          char text[COORDINATOR_STATUS_BYTES]);
 
 /* When it is to try to connect again (monotonic clock), or 0 while it is connected. */
 uint64_t coordinator_retry_usec(const struct coordinator *coordinator);

@@ -2,12 +2,21 @@
 #ifndef MC_MEMINFO_H
 #define MC_MEMINFO_H
 
-#include <stdint.h>
+#include "snapshot.h"
 
 /*
- * What could be had without swapping: MemAvailable of the file at PATH (/proc/meminfo), in KiB.
- * Returns 0, or -errno with *RET_KIB as it was; -ENODATA where the file has no such line.
+ * Puts into HOST, whose total_kib is known, what the kernel knows better than others, or alone:
+ *
+ * - available_kib: MemAvailable of proc/meminfo, and what ZFS's cache (size of
+ *   proc/spl/kstat/zfs/arcstats) holds above its minimum (c_min), which it gives back when memory
+ *   gets short, although the kernel counts it as used; no more than the total;
+ * - arc_kib: that part of it;
+ * - some_permyriad, full_permyriad: proc/pressure/memory, avg10;
+ * - nodes: sys/devices/system/node, where there are two or more with memory.
+ *
+ * Files are looked for below ROOT, "" for this host's own. What is missing, cannot be read or is
+ * odd stays as it was.
  */
-int meminfo_available_kib(const char *path, uint64_t *ret_kib);
+void meminfo_refine(const char *root, struct host *host);
 
 #endif

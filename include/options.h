@@ -6,7 +6,7 @@
 
 #include <stdbool.h>
 
-enum { OPTIONS_ERROR_BYTES = CONFIG_ERROR_BYTES + 8, OPTIONS_KNOBS = 5 };
+enum { OPTIONS_ERROR_BYTES = CONFIG_ERROR_BYTES + 8, OPTIONS_KNOBS = 6 };
 
 enum options_command {
     OPTIONS_RUN,
@@ -16,11 +16,17 @@ enum options_command {
 
 struct options {
     enum options_command command;
-    const char *uri;         /* of argv, or NULL: libvirt's default */
-    const char *config_path; /* of argv, or NULL: OPTIONS_CONFIG_PATH, if it is there */
+    const char *uri;          /* of argv, or NULL: libvirt's default */
+    const char *config_path;  /* of argv, or NULL: OPTIONS_CONFIG_PATH, if it is there */
+    const char *state_dir;    /* of argv, or NULL: state_dir_claim()'s default, if it can be had */
+    const char *record_path;  /* of argv, or NULL: no record */
+    const char *metrics_path; /* of argv, or NULL: no metrics; ends in ".prom" */
     uint64_t interval_usec;
+    uint64_t call_timeout_usec;       /* what a cycle waits at most for who does not answer */
     const char *knobs[OPTIONS_KNOBS]; /* those of --min and its like that were given, else NULL;
                                          right ones; for options_apply() */
+    enum policy_goal on_exit; /* the sizes in which guests are left; POLICY_BALANCE: as they are */
+    bool is_json;             /* log lines are to be */
     bool dry_run;
     bool once;
     bool verbose;

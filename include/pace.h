@@ -12,8 +12,8 @@
 uint64_t pace_next_usec(uint64_t first_usec, uint64_t interval_usec, uint64_t now_usec);
 
 /*
- * How long to wait before connecting again, OUTAGE_USEC after the connection was lost: an eighth of
- * that, from 1 to 30 s, so that it is found again soon after it is there, in proportion.
+ * How long to wait before connecting again, OUTAGE_USEC after the connection was lost: a sixteenth
+ * of that, from 1 to 30 s, so that it is found again soon after it is there, in proportion.
  */
 uint64_t pace_retry_usec(uint64_t outage_usec);
 

@@ -23,11 +23,19 @@ enum policy_metric {
     POLICY_USABLE, /* free memory and page cache */
 };
 
+/* What sizes are to come to. */
+enum policy_goal {
+    POLICY_BALANCE, /* every guest has its headroom, or what can be had of it */
+    POLICY_RESTORE, /* every guest has the size that it was found with */
+    POLICY_RELEASE, /* every guest has its maximum */
+};
+
 struct policy_config {
     uint64_t interval_usec;     /* between two cycles */
     uint64_t host_reserve_kib;  /* the host keeps this much available */
     uint64_t surge_kib_per_sec; /* growth an idle guest may begin with, unannounced */
     enum policy_metric metric;  /* which memory is a guest's to give */
+    enum policy_goal goal;
 };
 
 /* What the administrator has set for one domain. */
@@ -49,6 +57,7 @@ enum policy_host_state {
     POLICY_HOST_SOFT, /* less: nothing grows, guests give what they have beyond R */
     POLICY_HOST_HARD, /* less than 64 % of it: dead bands are no excuse any more */
     POLICY_HOST_LOW,  /* less than 32 % of it: page cache is the guests' to give */
+    /* Each one worse than that while the host is under pressure: see struct policy_host. */
 };
 
 /* The host in the policy's eyes, kept between cycles; all zero before the first. */
@@ -56,6 +65,11 @@ struct policy_host {
     enum policy_host_state state;
     uint64_t pool_kib;  /* what all guests together may have, overheads included */
     uint64_t level_kib; /* what everyone would have unused by the pool; at 1000 shares */
+    uint64_t unmet_kib; /* of what is reserved: promised to guests still, or not there */
+
+    /* All of its tasks wait for memory too often, and it is not far from its reserve. */
+    bool is_pressed;
+    uint64_t pressed_usec; /* since when it has shown that; 0: it does not */
 };
 
 enum policy_action {
@@ -72,10 +86,13 @@ enum policy_reason {
     POLICY_CACHES,   /* its page cache would like more */
     POLICY_SPARE,    /* it has more than its headroom unused */
     POLICY_DONATES,  /* others have less unused than it */
+    POLICY_LEFT,     /* it is not to be balanced any more: it comes to the size of the goal */
     /* From here on: held, because nothing can be decided about it. */
-    POLICY_NO_BALLOON, /* cannot be changed: counted at its full size */
+    POLICY_NO_BALLOON, /* cannot be changed, see its obstacle: counted at its full size */
     POLICY_UNMANAGED,  /* is not to be changed: counted at its size */
+    POLICY_FROZEN,     /* its emulator does not answer: counted at its last size */
     POLICY_UNREAD,     /* could not be read now: counted at its last size */
+    POLICY_BUSY,       /* migrates, or the like: a request would wait until that is over */
     POLICY_PAUSED,     /* does not run: it will want its memory back when it does */
     POLICY_NO_NEWS,    /* the guest has never reported, or is not asked to */
     POLICY_STALE,      /* the guest's last report is too old */
@@ -112,6 +129,8 @@ struct policy_memory {
     int64_t wall_offset_sec; /* wall clock less monotonic, at the last report */
     int64_t least_lag_usec;  /* now - last_update of the youngest report, whatever the clocks are */
 
+    uint64_t found_kib; /* its size when it was first seen; 0: it has not been yet */
+
     /* The last look, and what the guest does not see of its size. */
     bool has_actual;
     bool has_rss;
@@ -132,8 +151,10 @@ struct policy_memory {
     uint64_t peak_kib;
     bool was_rising;
     uint64_t change_kib; /* of use, at the last report */
+    uint64_t swing_kib;
     uint64_t jitter_kib; /* how far it goes back and forth; fades */
     uint64_t needed_kib;
+    uint64_t steady_kib;         /* the same, what goes to and fro averaged */
     uint64_t believed_kib;       /* no more of it than the emulator holds */
     uint64_t growth_kib_per_sec; /* between the last two times */
     uint64_t rate_kib_per_sec;   /* confirmed by two in a row; fades */
@@ -142,6 +163,8 @@ struct policy_memory {
     uint64_t swap_in_kib;
     uint64_t swapping_kib; /* swapped in between the last two reports */
     uint64_t major_faults;
+    bool has_swap;         /* it has been seen to swap in: */
+    uint64_t swap_usec;    /* when it last was */
     uint64_t swapped_usec; /* when it was last seen to swap in, or to thrash */
     uint64_t rest_usec;    /* for how long it is left alone from then on; 0: it has never */
     bool is_hungry; /* all its reports since hungry_usec say that next to nothing is unused */
@@ -178,20 +201,22 @@ struct policy_decision {
     uint64_t wish_kib; /* what it would take if all others had enough; at least the ceiling */
     uint64_t min_kib;  /* what is set for it, as far as the domain can follow */
     uint64_t max_kib;
-    uint64_t used_kib;     /* what it uses */
-    uint64_t peak_kib;     /* what it has used lately */
-    uint64_t jitter_kib;   /* how far that goes back and forth */
-    uint64_t claimed_kib;  /* what of that is not page cache */
-    uint64_t doubt_kib;    /* what it may have taken since that was learnt, unseen */
-    uint64_t needed_kib;   /* what of that can be believed; more, if it swaps in */
-    uint64_t unused_kib;   /* from_kib - needed_kib, or 0 */
-    bool is_famished;      /* next to nothing has been unused for long */
-    bool can_swap;         /* it has swapped in of late, or not long ago */
-    bool is_new;           /* it has not been seen at rest yet: nothing is taken from it */
-    bool has_swapped;      /* of late: nothing is taken from it unless others have less than R */
-    bool overclaims;       /* it says it uses what its emulator has never held */
-    bool is_insatiable;    /* it was given much and has had nothing to show for it */
-    uint64_t least_kib;    /* R: what it must have unused */
+    uint64_t goal_kib;    /* the size that it is to come to; 0: one that leaves it its headroom */
+    uint64_t used_kib;    /* what it uses */
+    uint64_t peak_kib;    /* what it has used lately */
+    uint64_t jitter_kib;  /* how far that goes back and forth */
+    uint64_t claimed_kib; /* what of that is not page cache */
+    uint64_t doubt_kib;   /* what it may have taken since that was learnt, unseen */
+    uint64_t needed_kib;  /* what of that can be believed; more, if it swaps in */
+    uint64_t unused_kib;  /* from_kib - needed_kib, or 0 */
+    bool is_famished;     /* next to nothing has been unused for long */
+    bool can_swap;        /* it has swapped in of late, or not long ago */
+    bool is_new;          /* it has not been seen at rest yet: nothing is taken from it */
+    bool swaps_now;       /* or thrashes: nothing is taken from it unless others have less than R */
+    bool has_swapped;     /* of late: nor is its headroom */
+    bool overclaims;      /* it says it uses what its emulator has never held */
+    bool is_insatiable;   /* it was given much and has had nothing to show for it */
+    uint64_t least_kib;   /* R: what it must have unused */
     uint64_t headroom_kib; /* what it should have unused */
     uint64_t fair_kib;     /* its part of the pool, by shares, idle memory taxed; 0 while they do
                               not matter */

@@ -7,9 +7,17 @@
 
 #include <stdbool.h>
 
-/* The reason, or the bound, in words; never NULL ("" for POLICY_UNBOUND). */
-const char *report_reason_text(enum policy_reason reason);
+/* The reason, which may lie in what is known of DOMAIN, or the bound, in words; never NULL ("" for
+ * POLICY_UNBOUND). */
+const char *report_reason_text(const struct domain *domain, enum policy_reason reason);
 const char *report_bound_text(enum policy_bound bound);
+
+enum { REPORT_BYTES = 512 };
+
+/* "512.0 -> 640.0 MiB: needs more unused, 80.0 MiB unused, should be 164.4", or "stays at ...",
+ * into TEXT, which it returns. */
+const char *report_decision(const struct domain *domain, const struct policy_decision *decision,
+                            char text[REPORT_BYTES]);
 
 /* "aos_vm1: found, 512.0 MiB now, 2048.0 at most" */
 void report_arrival(const struct log *log, const struct domain *domain);
@@ -28,5 +36,11 @@ void report_hold(const struct log *log, enum log_level level, const struct domai
 
 /* "host: 12000.0 of 16000.0 MiB available, ...", for --verbose. */
 void report_host(const struct log *log, const struct snapshot *snapshot);
+
+/* That the host is under pressure, or not any more. */
+void report_pressure(const struct log *log, const struct host *host, bool is_pressed);
+
+/* That this node is short of memory, while the host is not; NULL: that none is any more. */
+void report_short_node(const struct log *log, const struct host_node *node);
 
 #endif

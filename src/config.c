@@ -78,10 +78,23 @@ static int set_metric(enum policy_metric *metric, const char *value, char *error
     return 0;
 }
 
-/* What holds for the host goes to POLICY, what for all domains to DEFAULTS. */
-static int set_value(struct policy_config *policy, struct settings *defaults, const char *key,
+static int set_ksm(bool *is_auto, const char *value, char *error)
+{
+    char quoted[SETTINGS_QUOTE_BYTES];
+    if (strcmp(value, "auto") != 0 && strcmp(value, "off") != 0) {
+        snprintf(error, CONFIG_ERROR_BYTES, "ksm '%s': expected auto or off",
+                 settings_quote(value, quoted));
+        return -EINVAL;
+    }
+    *is_auto = strcmp(value, "auto") == 0;
+    return 0;
+}
+
+/* What holds for the host goes to CONFIG, what for all domains to DEFAULTS. */
+static int set_value(struct config *config, struct settings *defaults, const char *key,
                      const char *value, char *error)
 {
+    struct policy_config *policy = &config->policy;
     char settings_error[SETTINGS_ERROR_BYTES];
     char quoted[SETTINGS_QUOTE_BYTES];
     if (strcmp(key, "host-reserve") == 0)
@@ -90,14 +103,17 @@ static int set_value(struct policy_config *policy, struct settings *defaults, co
         return set_size(&policy->surge_kib_per_sec, key, value, error);
     if (strcmp(key, "metric") == 0)
         return set_metric(&policy->metric, value, error);
+    if (strcmp(key, "ksm") == 0)
+        return set_ksm(&config->is_ksm_auto, value, error);
     /* Nothing would be managed but what is named: that is said of each domain by itself. */
     int result =
         strcmp(key, "managed") == 0 ? -ENOENT : settings_set(defaults, key, value, settings_error);
     if (result == -ENOENT)
-        snprintf(error, CONFIG_ERROR_BYTES,
-                 "unknown key '%s', expected host-reserve, surge, metric, min, max, headroom or "
-                 "shares",
-                 settings_quote(key, quoted));
+        snprintf(
+            error, CONFIG_ERROR_BYTES,
+            "unknown key '%s', expected host-reserve, surge, metric, ksm, min, max, headroom or "
+            "shares",
+            settings_quote(key, quoted));
     else if (result != 0)
         snprintf(error, CONFIG_ERROR_BYTES, "%s", settings_error);
     return result;
@@ -107,7 +123,7 @@ int config_set(struct config *config, const char *key, const char *value,
                char error[CONFIG_ERROR_BYTES])
 {
     struct settings settings = {0};
-    int result = set_value(&config->policy, &settings, key, value, error);
+    int result = set_value(config, &settings, key, value, error);
     if (result == 0)
         settings_override(&config->defaults, &settings);
     return result;
@@ -115,7 +131,7 @@ int config_set(struct config *config, const char *key, const char *value,
 
 /* ---- the file ---- */
 
-static const char *const keys[] = {"host-reserve", "surge",    "metric", "min",
+static const char *const keys[] = {"host-reserve", "surge",    "metric", "ksm",    "min",
                                    "max",          "headroom", "shares", "managed"};
 enum { KEYS = sizeof(keys) / sizeof(*keys) };
 
@@ -268,7 +284,7 @@ static int set_key(struct parser *parser, const char *key, const char *value, ch
                                     ? &parser->defaults
                                     : &config->rules[config->rule_count - 1].settings;
     int result = parser->section == SECTION_COORDINATOR
-                     ? set_value(&config->policy, settings, key, value, error)
+                     ? set_value(config, settings, key, value, error)
                      : settings_set(settings, key, value, error);
     return result == 0 ? settings_check(settings, error) : result;
 }
@@ -389,19 +405,13 @@ static FILE *open_file(const char *path)
     return file;
 }
 
-int config_read(const char *path, struct config *config, char error[CONFIG_ERROR_BYTES])
+int config_parse(FILE *stream, const char *path, struct config *config,
+                 char error[CONFIG_ERROR_BYTES])
 {
-    struct parser parser = {.path = path, .error = error, .config = *config};
+    struct parser parser = {.file = stream, .path = path, .error = error, .config = *config};
     parser.config.rules = NULL;
     parser.config.rule_count = 0;
-    parser.file = open_file(path);
-    if (parser.file == NULL) {
-        int result = -errno;
-        say_unreadable(path, error);
-        return result;
-    }
     parse_file(&parser);
-    fclose(parser.file);
     if (parser.result != 0) {
         config_release(&parser.config);
         return parser.result;
@@ -410,6 +420,19 @@ int config_read(const char *path, struct config *config, char error[CONFIG_ERROR
     config_release(config);
     *config = parser.config;
     return 0;
+}
+
+int config_read(const char *path, struct config *config, char error[CONFIG_ERROR_BYTES])
+{
+    FILE *file = open_file(path);
+    if (file == NULL) {
+        int result = -errno;
+        say_unreadable(path, error);
+        return result;
+    }
+    int result = config_parse(file, path, config, error);
+    fclose(file);
+    return result;
 }
 
 void config_release(struct config *config)

@@ -5,11 +5,19 @@
 #include "report.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+/* How often coordinator_leave() is called. */
+static const uint64_t LEAVE_INTERVAL_USEC = 1000000;
+/* A balloon is inexact by pages. */
+static const uint64_t ARRIVED_KIB = 1024;
 /* How often a silent domain is looked up again. */
 static const uint64_t QUESTION_USEC = 10000000;
+/* Who has said what cannot be is believed again after so long: a liar is named once, not each time.
+ */
+static const uint64_t BELIEF_USEC = 10000000;
 /* A dry run's wish is another one if it differs by more than this. */
 static const uint64_t SAME_WISH_KIB = 8192;
 
@@ -17,7 +25,9 @@ static const uint64_t SAME_WISH_KIB = 8192;
 struct told {
     bool about_hold;
     enum policy_reason reason;
+    const char *why;          /* it was held */
     uint64_t target_kib;      /* of a dry run's last line; 0 for none */
+    uint64_t impossible_usec; /* when it last said what cannot be */
     uint64_t questioned_usec; /* when it was last looked up again for its silence; 0 for never */
     bool refused;             /* its last request failed */
 };
@@ -25,11 +35,12 @@ struct told {
 /* One look at all domains with what belongs to each: arrays parallel to the snapshot's. */
 struct look {
     struct snapshot snapshot;
-    size_t capacity; /* of the four arrays */
+    size_t capacity; /* of the arrays */
     struct policy_limits *limits;
     struct policy_memory *memory;
     struct policy_decision *decisions;
     struct told *told;
+    enum coordinator_request *requests;
 };
 
 struct coordinator {
@@ -45,11 +56,18 @@ struct coordinator {
     bool short_of_memory;
     bool said_idle;
     bool said_host_is_silent;
+    bool said_host_is_pressed;
+    bool said_node_is_short;
+    unsigned int short_node; /* its id */
 
     struct look looks[2]; /* the last one, and the one being taken */
     size_t current;       /* which is the last one */
+    bool has_looked;      /* there is a last one */
     bool reconfigured;    /* what was resolved for the last one does not hold any more */
     struct policy_host host;
+    enum policy_goal goal;
+    bool is_paused;
+    struct reservations reservations;
 };
 
 /* ---- the arrays ---- */
@@ -61,6 +79,7 @@ static void release_look(struct look *look)
     free(look->memory);
     free(look->decisions);
     free(look->told);
+    free(look->requests);
 }
 
 /* An array that could not grow stays as it was. */
@@ -80,7 +99,11 @@ static int reserve_look(struct look *look, size_t count)
     struct told *told = reallocarray(look->told, count, sizeof(*told));
     if (told != NULL)
         look->told = told;
-    if (limits == NULL || memory == NULL || decisions == NULL || told == NULL)
+    enum coordinator_request *requests =
+        reallocarray(look->requests, count, sizeof(*look->requests));
+    if (requests != NULL)
+        look->requests = requests;
+    if (limits == NULL || memory == NULL || decisions == NULL || told == NULL || requests == NULL)
         return -ENOMEM;
     look->capacity = count;
     return 0;
@@ -112,6 +135,39 @@ static void tell_silent_host(struct coordinator *coordinator, const struct host 
                 "%s does not say what memory the host has; guests keep their sizes",
                 coordinator->config.uri);
     coordinator->said_host_is_silent = !host->has_memory;
+}
+
+static void tell_pressure(struct coordinator *coordinator, const struct host *host)
+{
+    bool is_pressed = coordinator->host.is_pressed;
+    if (is_pressed != coordinator->said_host_is_pressed)
+        report_pressure(coordinator->log, host, is_pressed);
+    coordinator->said_host_is_pressed = is_pressed;
+}
+
+static size_t find_node(const struct host *host, unsigned int id)
+{
+    size_t i = 0;
+    while (i < host->node_count && host->nodes[i].id != id)
+        i++;
+    return i;
+}
+
+/* One that is shorter still is not told of until the first has recovered. */
+static void tell_short_node(struct coordinator *coordinator, const struct host *host)
+{
+    size_t was = coordinator->said_node_is_short ? find_node(host, coordinator->short_node)
+                                                 : host->node_count;
+    size_t now =
+        snapshot_short_node(host, coordinator->config.config->policy.host_reserve_kib, was);
+    bool is_short = now < host->node_count;
+    if (is_short && !coordinator->said_node_is_short)
+        report_short_node(coordinator->log, &host->nodes[now]);
+    else if (!is_short && coordinator->said_node_is_short)
+        report_short_node(coordinator->log, NULL);
+    if (is_short)
+        coordinator->short_node = host->nodes[now].id;
+    coordinator->said_node_is_short = is_short;
 }
 
 static void tell_trouble(const struct coordinator *coordinator, const struct domain *before,
@@ -174,26 +230,46 @@ static void tell_end_of_hold(const struct coordinator *coordinator, const struct
 {
     if (reason == POLICY_STUCK)
         log_say(coordinator->log, LOG_LEVEL_INFO, "%s: its balloon is tried again", domain->name);
+    else if (reason == POLICY_FROZEN)
+        log_say(coordinator->log, LOG_LEVEL_INFO, "%s: its emulator answers again", domain->name);
+    else if (reason == POLICY_BUSY)
+        log_say(coordinator->log, LOG_LEVEL_INFO, "%s: what it was busy with is over",
+                domain->name);
     else if (reason != POLICY_UNMANAGED)
         log_say(coordinator->log, LOG_LEVEL_INFO, "%s: its statistics are back", domain->name);
 }
 
+/* Whether it says what can be again, but has not done so for long. */
+static bool is_doubted(const struct policy_decision *decision, const struct told *told,
+                       uint64_t now_usec)
+{
+    return told->about_hold && told->reason == POLICY_IMPOSSIBLE &&
+           !policy_is_held(decision->reason) && now_usec - told->impossible_usec < BELIEF_USEC;
+}
+
 /* A domain that cannot be decided on is named when that begins, ends or changes. */
 static void tell_decision(const struct coordinator *coordinator, const struct domain *domain,
-                          const struct policy_decision *decision, struct told *told)
+                          const struct policy_decision *decision, struct told *told,
+                          uint64_t now_usec)
 {
+    if (decision->action == POLICY_HOLD)
+        told->target_kib = 0;
+    if (decision->reason == POLICY_IMPOSSIBLE)
+        told->impossible_usec = now_usec;
+    if (is_doubted(decision, told, now_usec))
+        return;
     bool held = policy_is_held(decision->reason);
-    bool news = held != told->about_hold || (held && decision->reason != told->reason);
+    const char *why = report_reason_text(domain, decision->reason);
+    bool news = held != told->about_hold || (held && strcmp(why, told->why) != 0);
     if (held && news)
         report_hold(coordinator->log, LOG_LEVEL_INFO, domain, decision);
     else if (news)
         tell_end_of_hold(coordinator, domain, told->reason);
     else if (decision->action == POLICY_HOLD)
         report_hold(coordinator->log, LOG_LEVEL_DEBUG, domain, decision);
-    if (decision->action == POLICY_HOLD)
-        told->target_kib = 0;
     told->about_hold = held;
     told->reason = decision->reason;
+    told->why = why;
 }
 
 static void tell_look(struct coordinator *coordinator, const struct look *before, struct look *now)
@@ -201,6 +277,8 @@ static void tell_look(struct coordinator *coordinator, const struct look *before
     tell_departures(coordinator, &before->snapshot, &now->snapshot);
     tell_idle(coordinator, &now->snapshot);
     tell_silent_host(coordinator, &now->snapshot.host);
+    tell_pressure(coordinator, &now->snapshot.host);
+    tell_short_node(coordinator, &now->snapshot.host);
     report_host(coordinator->log, &now->snapshot);
     struct policy_limits usual = usual_limits(coordinator->config.config);
     for (size_t i = 0; i < now->snapshot.count; i++) {
@@ -213,7 +291,8 @@ static void tell_look(struct coordinator *coordinator, const struct look *before
         tell_trouble(coordinator, earlier, domain);
         tell_refusal(coordinator, earlier, domain);
         tell_limits(coordinator, domain, is_new ? &usual : &before->limits[old], &now->limits[i]);
-        tell_decision(coordinator, domain, &now->decisions[i], &now->told[i]);
+        tell_decision(coordinator, domain, &now->decisions[i], &now->told[i],
+                      now->snapshot.now_usec);
     }
 }
 
@@ -285,9 +364,14 @@ static void carry_over(const struct look *before, struct look *now)
     for (size_t i = 0; i < now->snapshot.count; i++) {
         const struct domain *domain = &now->snapshot.domains[i];
         size_t old = snapshot_find(&before->snapshot, domain->uuid, domain->id);
-        bool is_new = old == before->snapshot.count;
-        now->memory[i] = is_new ? (struct policy_memory){0} : before->memory[old];
-        now->told[i] = is_new ? (struct told){0} : before->told[old];
+        if (old == before->snapshot.count) {
+            now->memory[i] = (struct policy_memory){0};
+            now->told[i] = (struct told){0};
+        } else {
+            now->memory[i] = before->memory[old];
+            now->told[i] = before->told[old];
+        }
+        now->requests[i] = COORDINATOR_NONE;
     }
 }
 
@@ -308,23 +392,36 @@ static void resolve_limits(struct coordinator *coordinator, const struct look *b
     coordinator->reconfigured = false;
 }
 
-static int read_look(struct coordinator *coordinator, const struct look *before, struct look *now,
+/* What their configurations say is to be read again. */
+static void forget_configurations(struct snapshot *snapshot)
+{
+    for (size_t i = 0; i < snapshot->count; i++)
+        snapshot->domains[i].is_known = false;
+}
+
+static int read_look(struct coordinator *coordinator, struct look *before, struct look *now,
                      struct coordinator_time time)
 {
     char error[HYPERVISOR_ERROR_BYTES] = "out of memory";
     now->snapshot.count = 0;
     int result =
         coordinator->operations->read(coordinator->self, &before->snapshot, &now->snapshot, error);
-    if (result == 0)
-        result = reserve_look(now, now->snapshot.count);
+    if (result == 0 && reserve_look(now, now->snapshot.count) != 0) {
+        forget_configurations(&before->snapshot); /* what was new is lost with this look */
+        result = -ENOMEM;
+    }
     if (result == -ENOMEM)
         tell_shortage(coordinator, error);
-    else if (result != 0)
+    else if (result != 0 && result != -ECANCELED)
         lose_connection(coordinator, time.now_usec, error);
     if (result != 0)
         return result;
     coordinator->short_of_memory = false;
     regain_connection(coordinator);
+    if (coordinator->config.time_now != NULL)
+        time = coordinator->config.time_now(coordinator->config.argument);
+    now->snapshot.host.reserved_kib =
+        reservations_left_kib(&coordinator->reservations, &now->snapshot);
     now->snapshot.now_usec = time.now_usec;
     now->snapshot.wall_sec = time.wall_sec;
     carry_over(before, now);
@@ -352,6 +449,21 @@ static void question_silence(struct look *look)
     }
 }
 
+static struct policy_config policy_in_force(const struct coordinator *coordinator)
+{
+    struct policy_config policy = coordinator->config.config->policy;
+    policy.goal = coordinator->goal;
+    if (policy.goal != POLICY_BALANCE)
+        policy.interval_usec = LEAVE_INTERVAL_USEC;
+    return policy;
+}
+
+static void share_out_reserved(struct coordinator *coordinator, const struct host *host)
+{
+    uint64_t unmet = host->has_memory ? coordinator->host.unmet_kib : host->reserved_kib;
+    reservations_hold(&coordinator->reservations, host->reserved_kib - unmet);
+}
+
 /* Reads and decides. The look becomes the current one only once it is whole. */
 int coordinator_look(struct coordinator *coordinator, struct coordinator_time time)
 {
@@ -359,14 +471,19 @@ int coordinator_look(struct coordinator *coordinator, struct coordinator_time ti
     struct look *now = &coordinator->looks[1 - coordinator->current];
     if (!coordinator->connected && connect_again(coordinator, time.now_usec) != 0)
         return -ENOTCONN;
+    if (coordinator->has_looked)
+        reservations_mark(&coordinator->reservations, time.now_usec, &before->snapshot);
     int result = read_look(coordinator, before, now, time);
     if (result != 0)
         return result;
-    policy_decide(&coordinator->config.config->policy, &now->snapshot, now->limits,
-                  &coordinator->host, now->memory, now->decisions);
+    struct policy_config policy = policy_in_force(coordinator);
+    policy_decide(&policy, &now->snapshot, now->limits, &coordinator->host, now->memory,
+                  now->decisions);
+    share_out_reserved(coordinator, &now->snapshot.host);
     tell_look(coordinator, before, now);
     question_silence(now);
     coordinator->current = 1 - coordinator->current;
+    coordinator->has_looked = true;
     return 0;
 }
 
@@ -375,14 +492,16 @@ int coordinator_look(struct coordinator *coordinator, struct coordinator_time ti
 static bool is_stopping(const struct coordinator *coordinator)
 {
     const struct coordinator_config *config = &coordinator->config;
-    return config->is_stopping != NULL && config->is_stopping(config->stopping_argument);
+    return config->is_stopping != NULL && config->is_stopping(config->argument);
 }
 
-/* A dry run asks nobody, so that every cycle finds the same to do: it is said when it changes. */
+/* A dry run, or one that is paused, asks nobody, so that every cycle finds the same to do: it is
+ * said when it changes. */
 static void pretend(const struct coordinator *coordinator, struct look *look, size_t i)
 {
     uint64_t target = look->decisions[i].target_kib;
     uint64_t said = look->told[i].target_kib;
+    look->requests[i] = COORDINATOR_WITHHELD;
     if (said != 0 && (target > said ? target - said : said - target) <= SAME_WISH_KIB)
         return;
     look->told[i].target_kib = target;
@@ -400,20 +519,41 @@ static void note_refusal(const struct coordinator *coordinator, struct look *loo
     look->snapshot.domains[i].is_known = false;
 }
 
-static void request(const struct coordinator *coordinator, struct look *look, size_t i)
+/* The next look will tell with what. */
+static void note_busy(struct look *look, size_t i)
+{
+    look->requests[i] = COORDINATOR_WITHHELD;
+    look->snapshot.domains[i].is_known = false;
+}
+
+/* Returns false if the connection is gone, which the next look will tell: there is nobody to ask.
+ */
+static bool request(const struct coordinator *coordinator, struct look *look, size_t i)
 {
     char error[HYPERVISOR_ERROR_BYTES];
     const struct domain *domain = &look->snapshot.domains[i];
     const struct policy_decision *decision = &look->decisions[i];
     int result =
-        coordinator->operations->set_memory(coordinator->self, i, decision->target_kib, error);
-    if (result != 0) {
-        note_refusal(coordinator, look, i, error);
-        return;
+        coordinator->operations->set_memory(coordinator->self, domain, decision->target_kib, error);
+    if (result == -ENOTCONN)
+        return false;
+    if (result == -EBUSY) {
+        note_busy(look, i);
+        return true;
     }
-    look->told[i].refused = false;
-    policy_asked(&look->memory[i], decision, look->snapshot.now_usec);
-    report_action(coordinator->log, domain, decision, false);
+    look->requests[i] = result == 0              ? COORDINATOR_MADE
+                        : result == -EINPROGRESS ? COORDINATOR_UNANSWERED
+                                                 : COORDINATOR_REFUSED;
+    if (result != 0)
+        note_refusal(coordinator, look, i, error);
+    /* What is not known to be refused may be followed: it is a promise. */
+    if (result == 0 || result == -EINPROGRESS)
+        policy_asked(&look->memory[i], decision, look->snapshot.now_usec);
+    if (result == 0) {
+        look->told[i].refused = false;
+        report_action(coordinator->log, domain, decision, false);
+    }
+    return true;
 }
 
 /* Donors first, then who starves, then who needs: what is asked for early arrives early. */
@@ -436,10 +576,10 @@ static void act(const struct coordinator *coordinator, struct look *look)
                 continue;
             if (is_stopping(coordinator))
                 return;
-            if (coordinator->config.dry_run)
+            if (coordinator->config.dry_run || coordinator->is_paused)
                 pretend(coordinator, look, i);
-            else
-                request(coordinator, look, i);
+            else if (!request(coordinator, look, i))
+                return;
         }
     }
 }
@@ -461,11 +601,9 @@ struct coordinator *coordinator_new(const struct coordinator_config *config, con
 
 void coordinator_configure(struct coordinator *coordinator, const struct config *config)
 {
-    struct snapshot *last = &coordinator->looks[coordinator->current].snapshot;
     coordinator->config.config = config;
     coordinator->reconfigured = true;
-    for (size_t i = 0; i < last->count; i++)
-        last->domains[i].is_known = false;
+    forget_configurations(&coordinator->looks[coordinator->current].snapshot);
 }
 
 int coordinator_cycle(struct coordinator *coordinator, struct coordinator_time time)
@@ -474,6 +612,78 @@ int coordinator_cycle(struct coordinator *coordinator, struct coordinator_time t
     if (result == 0)
         act(coordinator, &coordinator->looks[coordinator->current]);
     return result;
+}
+
+/* Has it yet to move, or is it moving, towards the size that it is to be left with? */
+static bool is_leaving(const struct domain *domain, const struct policy_decision *decision)
+{
+    uint64_t size = domain->actual_kib.value;
+    uint64_t target = decision->from_kib;
+    return decision->action != POLICY_HOLD || decision->bound == POLICY_BOUND_IN_FLIGHT ||
+           decision->bound == POLICY_BOUND_GRADUAL ||
+           (size > target ? size - target : target - size) > ARRIVED_KIB;
+}
+
+int coordinator_leave(struct coordinator *coordinator, enum policy_goal goal,
+                      struct coordinator_time time)
+{
+    coordinator->goal = goal;
+    int result = coordinator_cycle(coordinator, time);
+    if (result != 0)
+        return result;
+    const struct look *look = &coordinator->looks[coordinator->current];
+    for (size_t i = 0; i < look->snapshot.count; i++)
+        if (!policy_is_held(look->decisions[i].reason) &&
+            is_leaving(&look->snapshot.domains[i], &look->decisions[i]))
+            return 1;
+    return 0;
+}
+
+void coordinator_pause(struct coordinator *coordinator, bool is_paused)
+{
+    coordinator->is_paused = is_paused;
+}
+
+void coordinator_reserve(struct coordinator *coordinator, const struct reservations *list)
+{
+    coordinator->reservations = *list;
+}
+
+struct coordinator_view coordinator_view(const struct coordinator *coordinator)
+{
+    const struct look *look = &coordinator->looks[coordinator->current];
+    return (struct coordinator_view){
+        .uri = coordinator->config.uri,
+        .is_connected = coordinator->connected,
+        .is_dry_run = coordinator->config.dry_run,
+        .is_paused = coordinator->is_paused,
+        .policy = policy_in_force(coordinator),
+        .snapshot = &look->snapshot,
+        .limits = look->limits,
+        .memory = look->memory,
+        .decisions = look->decisions,
+        .requests = look->requests,
+        .host = coordinator->host,
+        .reservations = &coordinator->reservations,
+    };
+}
+
+void coordinator_describe(const struct coordinator *coordinator,
+                          char text[COORDINATOR_STATUS_BYTES])
+{
+    static const char *const states[] = {
+        [POLICY_HOST_HIGH] = "high",
+        [POLICY_HOST_SOFT] = "soft",
+        [POLICY_HOST_HARD] = "hard",
+        [POLICY_HOST_LOW] = "low",
+    };
+    const struct snapshot *last = &coordinator->looks[coordinator->current].snapshot;
+    if (!coordinator->connected)
+        snprintf(text, COORDINATOR_STATUS_BYTES, "not connected, %zu domains when last seen",
+                 last->count);
+    else
+        snprintf(text, COORDINATOR_STATUS_BYTES, "%zu domains, host %s", last->count,
+                 last->host.has_memory ? states[coordinator->host.state] : "silent");
 }
 
 void coordinator_free(struct coordinator *coordinator)

@@ -2,15 +2,15 @@
  * its emulator says is passed on as it is, for the policy to judge. */
 #include "hypervisor.h"
 
+#include "clock.h"
+#include "domain_xml.h"
+#include "ksm_files.h"
 #include "meminfo.h"
-#include "settings.h"
 
 #include <errno.h>
 #include <libvirt/libvirt.h>
 #include <libvirt/virterror.h>
-#include <libxml/parser.h>
 #include <libxml/uri.h>
-#include <libxml/xpath.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,26 +18,36 @@
 enum {
     BYTES_PER_KIB = 1024,
     CHANGES = 64, /* more between two reads are as good as all */
+    EVENTS = 4,   /* kinds that are listened to */
     /* A message from the server takes two rounds of the event loop: one reads it and makes an event
      * of it, the next hands the event over. The others are for what comes meanwhile. */
     EVENT_ROUNDS = 4,
+    EVENT_WAIT_MSEC = 1,
 };
 
-/* Of our element in a domain's <metadata>; what `virsh metadata --uri` takes. */
-#define SETTINGS_NAMESPACE "urn:memory-coordinator:settings"
-#define SETTINGS_ELEMENT   "settings"
+/* Where this host's own files begin. */
+static const char OWN_ROOT[] = "";
+
+/* A domain as it was listed. Its handle is asked for its UUID once: whatever libvirt's client is
+ * asked of a handle, it makes a text of the UUID first, for its own log. */
+struct listed {
+    unsigned char uuid[VIR_UUID_BUFLEN];
+    virDomainPtr handle;
+};
 
 struct hypervisor {
     const char *uri;
-    unsigned int period_sec; /* how often guests are to report; 0: touch nothing */
+    unsigned int period_sec;        /* how often guests are to report; 0: touch nothing */
+    struct hypervisor_watch *watch; /* NULL: nobody watches */
     virConnectPtr connection;
-    bool is_local;         /* the host's own files can be read */
-    uint64_t total_kib;    /* the host's memory; as of the connection */
-    int memory_parameters; /* how many virNodeGetMemoryStats() gives; 0: not supported */
-    virDomainPtr *domains; /* of the last snapshot, in its order */
+    int timer;              /* of libvirt's event loop, once there is a connection */
+    bool is_local;          /* the host's own files can be read */
+    uint64_t total_kib;     /* the host's memory; as of the connection */
+    int memory_parameters;  /* how many virNodeGetMemoryStats() gives; 0: not supported */
+    struct listed *domains; /* of the last snapshot, in its order */
     size_t count;
 
-    int event; /* of changed metadata, as registered; negative: the driver has none */
+    int events[EVENTS]; /* as registered; negative: the driver has none of that kind */
     unsigned char changed[CHANGES][VIR_UUID_BUFLEN]; /* since the last read: change_count of them */
     size_t change_count;
     bool all_changed; /* any may have */
@@ -70,6 +80,47 @@ static void note_trouble(struct domain *domain, const char *what)
     (void)length; /* cut when longer */
 }
 
+/* ---- who watches ---- */
+
+static void libvirt_watch(void *self, struct hypervisor_watch *watch)
+{
+    struct hypervisor *hypervisor = self;
+    hypervisor->watch = watch;
+}
+
+/* What is called from here on is about this domain; NULL: about the whole. */
+static void begin(const struct hypervisor *hypervisor, const struct domain *domain)
+{
+    struct hypervisor_watch *watch = hypervisor->watch;
+    if (watch == NULL)
+        return;
+    watch->since_usec = clock_monotonic_usec();
+    watch->is_about_domain = domain != NULL;
+    if (domain != NULL) {
+        memcpy(watch->uuid, domain->uuid, sizeof(watch->uuid));
+        watch->id = domain->id;
+    }
+}
+
+static const struct hypervisor_suspect *find_suspect(const struct hypervisor *hypervisor,
+                                                     const struct domain *domain)
+{
+    const struct hypervisor_watch *watch = hypervisor->watch;
+    for (size_t i = 0; watch != NULL && i < watch->suspect_count; i++)
+        if (watch->suspects[i].id == domain->id &&
+            memcmp(watch->suspects[i].uuid, domain->uuid, sizeof(domain->uuid)) == 0)
+            return &watch->suspects[i];
+    return NULL;
+}
+
+/* A call on a frozen emulator never returns, and while it is held there libvirt tells of it. */
+static bool is_occupied(virDomainPtr handle)
+{
+    virDomainControlInfo control;
+    return virDomainGetControlInfo(handle, &control, 0) == 0 &&
+           control.state != VIR_DOMAIN_CONTROL_OK;
+}
+
 /* ---- events ---- */
 
 static void take_timeout(int timer, void *unused)
@@ -78,22 +129,25 @@ static void take_timeout(int timer, void *unused)
     (void)unused;
 }
 
-/* libvirt's event loop has no way to be run without waiting; with a timer that is due it does not
- * wait. */
-static void run_events(void)
+/* libvirt's event loop has no way to be run without waiting, but for a timer that is due: to be
+ * woken from a short sleep costs more than what is heard. What libvirt has to free it frees in a
+ * round in which nothing else is to be done: the last one waits. */
+static void run_events(const struct hypervisor *hypervisor)
 {
-    int timer = virEventAddTimeout(0, take_timeout, NULL, NULL);
-    if (timer < 0)
-        return;
-    for (unsigned int i = 0; i < EVENT_ROUNDS; i++)
+    virEventUpdateTimeout(hypervisor->timer, 0);
+    for (unsigned int i = 1; i < EVENT_ROUNDS; i++)
         virEventRunDefaultImpl();
-    virEventRemoveTimeout(timer);
+    virEventUpdateTimeout(hypervisor->timer, EVENT_WAIT_MSEC);
+    virEventRunDefaultImpl();
 }
 
-void hypervisor_serve(struct hypervisor *hypervisor)
+/* Answers the server, which drops a client that is silent for half a minute, and hears of changes.
+ */
+static void libvirt_serve(void *self)
 {
+    const struct hypervisor *hypervisor = self;
     if (hypervisor->connection != NULL)
-        run_events();
+        run_events(hypervisor);
 }
 
 /* What has changed is not told; the domain is looked up again with the next read. */
@@ -112,9 +166,36 @@ static void take_metadata_change(virConnectPtr connection, virDomainPtr handle, 
 {
     (void)connection;
     if (type == VIR_DOMAIN_METADATA_ELEMENT && namespace != NULL &&
-        strcmp(namespace, SETTINGS_NAMESPACE) == 0)
+        strcmp(namespace, DOMAIN_XML_SETTINGS_NAMESPACE) == 0)
         note_change(self, handle);
 }
+
+/* It may be one that pins all memory. */
+static void take_device_change(virConnectPtr connection, virDomainPtr handle, const char *alias,
+                               void *self)
+{
+    (void)connection;
+    (void)alias;
+    note_change(self, handle);
+}
+
+/* Told at the beginning of an outgoing migration, and then with each pass over the memory. */
+static void take_migration(virConnectPtr connection, virDomainPtr handle, int pass, void *self)
+{
+    (void)connection;
+    (void)pass;
+    note_change(self, handle);
+}
+
+static const struct {
+    int id;
+    virConnectDomainEventGenericCallback callback;
+} events[EVENTS] = {
+    {VIR_DOMAIN_EVENT_ID_METADATA_CHANGE, VIR_DOMAIN_EVENT_CALLBACK(take_metadata_change)},
+    {VIR_DOMAIN_EVENT_ID_DEVICE_ADDED, VIR_DOMAIN_EVENT_CALLBACK(take_device_change)},
+    {VIR_DOMAIN_EVENT_ID_DEVICE_REMOVED, VIR_DOMAIN_EVENT_CALLBACK(take_device_change)},
+    {VIR_DOMAIN_EVENT_ID_MIGRATION_ITERATION, VIR_DOMAIN_EVENT_CALLBACK(take_migration)},
+};
 
 static bool has_changed(const struct hypervisor *hypervisor,
                         const unsigned char uuid[VIR_UUID_BUFLEN])
@@ -134,9 +215,9 @@ static void forget_changes(struct hypervisor *hypervisor)
 /* What has changed while nobody was listening is not known: all are looked up once. */
 static void listen_for_changes(struct hypervisor *hypervisor)
 {
-    hypervisor->event = virConnectDomainEventRegisterAny(
-        hypervisor->connection, NULL, VIR_DOMAIN_EVENT_ID_METADATA_CHANGE,
-        VIR_DOMAIN_EVENT_CALLBACK(take_metadata_change), hypervisor, NULL);
+    for (size_t i = 0; i < EVENTS; i++)
+        hypervisor->events[i] = virConnectDomainEventRegisterAny(
+            hypervisor->connection, NULL, events[i].id, events[i].callback, hypervisor, NULL);
     forget_changes(hypervisor);
     hypervisor->all_changed = true;
 }
@@ -146,7 +227,7 @@ static void listen_for_changes(struct hypervisor *hypervisor)
 static void forget_domains(struct hypervisor *hypervisor)
 {
     for (size_t i = 0; i < hypervisor->count; i++)
-        virDomainFree(hypervisor->domains[i]);
+        virDomainFree(hypervisor->domains[i].handle);
     free(hypervisor->domains);
     hypervisor->domains = NULL;
     hypervisor->count = 0;
@@ -157,13 +238,19 @@ static int disconnect(struct hypervisor *hypervisor)
     forget_domains(hypervisor);
     if (hypervisor->connection == NULL)
         return 0;
-    if (hypervisor->event >= 0)
-        virConnectDomainEventDeregisterAny(hypervisor->connection, hypervisor->event);
-    run_events(); /* the event's end is one itself, and holds a reference until then */
+    for (size_t i = 0; i < EVENTS; i++)
+        if (hypervisor->events[i] >= 0)
+            virConnectDomainEventDeregisterAny(hypervisor->connection, hypervisor->events[i]);
+    run_events(hypervisor); /* an event's end is one itself, and holds a reference until then */
     int references = virConnectClose(hypervisor->connection);
     hypervisor->connection = NULL;
-    run_events(); /* so is the end of the socket's watch */
+    run_events(hypervisor); /* so is the end of the socket's watch */
     return references;
+}
+
+static void libvirt_disconnect(void *self)
+{
+    disconnect(self);
 }
 
 /* What does not change while connected. The test driver lacks virNodeGetMemoryStats(). */
@@ -191,9 +278,25 @@ static bool is_local(virConnectPtr connection)
     return has_no_server;
 }
 
+/* libvirt has one event loop for the process, to be registered once, before the first connection.
+ * Returns its timer, which stays; or -ENOTCONN. */
+static int start_library(void)
+{
+    static int timer = -1;
+    if (timer < 0 && virInitialize() == 0 && virEventRegisterDefaultImpl() == 0)
+        timer = virEventAddTimeout(EVENT_WAIT_MSEC, take_timeout, NULL, NULL);
+    virSetErrorFunc(NULL, be_silent);
+    return timer >= 0 ? timer : -ENOTCONN;
+}
+
 static int libvirt_connect(void *self, char error[HYPERVISOR_ERROR_BYTES])
 {
     struct hypervisor *hypervisor = self;
+    begin(hypervisor, NULL);
+    int timer = start_library();
+    if (timer < 0)
+        return fail(-ENOTCONN, error, "cannot start libvirt's client library");
+    hypervisor->timer = timer;
     disconnect(hypervisor);
     hypervisor->connection = virConnectOpen(hypervisor->uri);
     if (hypervisor->connection == NULL) {
@@ -229,11 +332,10 @@ static bool read_host_memory(struct hypervisor *hypervisor, struct host *host)
                           node_figure(figures, count, VIR_NODE_MEMORY_STATS_BUFFERS) +
                           node_figure(figures, count, VIR_NODE_MEMORY_STATS_CACHED);
     free(figures);
-    /* Cached includes what is nobody's to give back, as tmpfs and guests' shared memory. */
-    uint64_t available_kib;
-    if (hypervisor->is_local && meminfo_available_kib("/proc/meminfo", &available_kib) == 0 &&
-        available_kib < host->available_kib)
-        host->available_kib = available_kib;
+    /* Cached includes what is nobody's to give back, as tmpfs and guests' shared memory; and what
+     * the kernel keeps of files beside it, which it gives back at once, is in none of them. */
+    if (hypervisor->is_local)
+        meminfo_refine(OWN_ROOT, host);
     return known;
 }
 
@@ -253,109 +355,90 @@ static struct host read_host(struct hypervisor *hypervisor)
     return host;
 }
 
+/* ---- domains: state ---- */
+
+/* A backup, and what is not known, keep no request waiting. */
+static enum domain_job job_of(int operation)
+{
+    switch (operation) {
+    case VIR_DOMAIN_JOB_OPERATION_START:
+    case VIR_DOMAIN_JOB_OPERATION_RESTORE:
+        return JOB_STARTS;
+    case VIR_DOMAIN_JOB_OPERATION_MIGRATION_IN:
+        return JOB_ARRIVES;
+    case VIR_DOMAIN_JOB_OPERATION_MIGRATION_OUT:
+        return JOB_LEAVES;
+    case VIR_DOMAIN_JOB_OPERATION_SAVE:
+    case VIR_DOMAIN_JOB_OPERATION_DUMP:
+    case VIR_DOMAIN_JOB_OPERATION_SNAPSHOT:
+    case VIR_DOMAIN_JOB_OPERATION_SNAPSHOT_REVERT:
+        return JOB_SAVES;
+    default:
+        return JOB_NONE;
+    }
+}
+
+/* Answered at once during a migration: with figures where the domain leaves, with a refusal where
+ * it MAY_ARRIVE and does. Drivers without jobs refuse, too. */
+static enum domain_job find_job(virDomainPtr handle, bool may_arrive)
+{
+    int type = VIR_DOMAIN_JOB_NONE;
+    int operation = VIR_DOMAIN_JOB_OPERATION_UNKNOWN;
+    int count = 0;
+    virTypedParameterPtr parameters = NULL;
+    if (virDomainGetJobStats(handle, &type, &parameters, &count, 0) != 0)
+        return may_arrive ? JOB_ARRIVES : JOB_NONE;
+    if (type != VIR_DOMAIN_JOB_NONE)
+        virTypedParamsGetInt(parameters, count, VIR_DOMAIN_JOB_OPERATION, &operation);
+    virTypedParamsFree(parameters, count);
+    return job_of(operation);
+}
+
+/* Who is paused by a job, and not by its owner. */
+static bool is_paused_by_job(int state, int reason)
+{
+    if (state != VIR_DOMAIN_PAUSED)
+        return false;
+    switch (reason) {
+    case VIR_DOMAIN_PAUSED_MIGRATION:
+    case VIR_DOMAIN_PAUSED_POSTCOPY:
+    case VIR_DOMAIN_PAUSED_SAVE:
+    case VIR_DOMAIN_PAUSED_DUMP:
+    case VIR_DOMAIN_PAUSED_SNAPSHOT:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* Where a domain that migrates may have its memory still coming: a call that asks it for figures
+ * would wait for that. */
+static bool may_arrive(int state, int reason)
+{
+    return (state == VIR_DOMAIN_PAUSED && reason == VIR_DOMAIN_PAUSED_MIGRATION) ||
+           (state == VIR_DOMAIN_RUNNING && reason == VIR_DOMAIN_RUNNING_POSTCOPY);
+}
+
+/* The driver has no figure for it, so it is asked only where it matters: of who is new or has
+ * changed, who is paused, who is busy, and who does not report. */
+static void read_state(virDomainPtr handle, struct domain *domain)
+{
+    int state = VIR_DOMAIN_RUNNING;
+    int reason = 0;
+    virDomainGetState(handle, &state, &reason, 0);
+    domain->is_running = state == VIR_DOMAIN_RUNNING || state == VIR_DOMAIN_BLOCKED;
+    /* While it starts that question would wait as well. */
+    if (state == VIR_DOMAIN_PAUSED && reason == VIR_DOMAIN_PAUSED_STARTING_UP)
+        domain->job = JOB_STARTS;
+    else if (!domain->is_known || domain->job != JOB_NONE || is_paused_by_job(state, reason))
+        domain->job = find_job(handle, may_arrive(state, reason));
+}
+
 /* ---- domains: configuration ---- */
 
-static double xpath_number(xmlXPathContextPtr context, const char *expression)
-{
-    xmlXPathObjectPtr found = xmlXPathEvalExpression((const xmlChar *)expression, context);
-    double number = found != NULL ? xmlXPathCastToNumber(found) : 0;
-    xmlXPathFreeObject(found);
-    return number > 0 ? number : 0; /* not there is NaN */
-}
-
-/* libvirt writes KiB. The balloon's figures know nothing of virtio-mem, the domain's memory
- * includes it: such a domain is left alone. */
-static void read_configuration(xmlXPathContextPtr context, struct domain *domain)
-{
-    domain->max_kib = (uint64_t)xpath_number(context, "string(/domain/memory)");
-    domain->has_balloon =
-        xpath_number(context, "count(/domain/devices/memballoon[@model!='none'])") > 0 &&
-        xpath_number(context, "count(/domain/devices/memory[@model='virtio-mem'])") <= 0;
-    domain->period_sec =
-        (unsigned int)xpath_number(context, "string(/domain/devices/memballoon/stats/@period)");
-}
-
-/* ---- domains: their own settings ---- */
-
-/* What stands at ATTRIBUTE goes to SETTINGS. Returns 0 or -EINVAL with the reason in ERROR. */
-static int take_setting(xmlAttrPtr attribute, struct settings *settings, char *error)
-{
-    xmlChar *value = xmlNodeListGetString(attribute->doc, attribute->children, 1);
-    int result = settings_set(settings, (const char *)attribute->name,
-                              value != NULL ? (const char *)value : "", error);
-    xmlFree(value);
-    return result;
-}
-
-static bool is_empty(xmlNodePtr element)
-{
-    for (xmlNodePtr child = element->children; child != NULL; child = child->next)
-        if (child->type != XML_COMMENT_NODE && xmlIsBlankNode(child) == 0)
-            return false;
-    return true;
-}
-
-static int parse_settings(xmlNodePtr element, struct settings *ret_settings, char *error)
-{
-    struct settings settings = {0};
-    char quoted[SETTINGS_QUOTE_BYTES];
-    if (strcmp((const char *)element->name, SETTINGS_ELEMENT) != 0) {
-        snprintf(error, SETTINGS_ERROR_BYTES, "element '%s', expected '" SETTINGS_ELEMENT "'",
-                 settings_quote((const char *)element->name, quoted));
-        return -EINVAL;
-    }
-    if (!is_empty(element)) {
-        snprintf(error, SETTINGS_ERROR_BYTES,
-                 "something within the element '" SETTINGS_ELEMENT "', expected attributes only");
-        return -EINVAL;
-    }
-    for (xmlAttrPtr attribute = element->properties; attribute; attribute = attribute->next)
-        if (attribute->ns == NULL && take_setting(attribute, &settings, error) != 0)
-            return -EINVAL;
-    if (settings_check(&settings, error) != 0)
-        return -EINVAL;
-    *ret_settings = settings;
-    return 0;
-}
-
-/* Metadata that is wrong is refused whole: what was right before still holds. */
-static void read_settings(xmlXPathContextPtr context, struct domain *domain)
-{
-    _Static_assert(sizeof(domain->settings_error) >= SETTINGS_ERROR_BYTES, "errors fit");
-    xmlXPathObjectPtr found = xmlXPathEvalExpression(
-        (const xmlChar *)"/domain/metadata/*[namespace-uri()='" SETTINGS_NAMESPACE "']", context);
-    int count = found != NULL && found->nodesetval != NULL ? found->nodesetval->nodeNr : 0;
-    char *error = domain->settings_error;
-    *error = '\0';
-    if (count > 1)
-        snprintf(error, SETTINGS_ERROR_BYTES, "%d elements of " SETTINGS_NAMESPACE ", expected one",
-                 count);
-    else if (count == 1)
-        parse_settings(found->nodesetval->nodeTab[0], &domain->settings, error);
-    else if (found != NULL)
-        domain->settings = (struct settings){0};
-    xmlXPathFreeObject(found);
-}
-
-static bool parse_configuration(const char *xml, struct domain *domain)
-{
-    xmlDocPtr document = xmlReadMemory(xml, (int)strlen(xml), "domain.xml", NULL,
-                                       XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING);
-    if (document == NULL)
-        return false;
-    xmlXPathContextPtr context = xmlXPathNewContext(document);
-    if (context != NULL) {
-        read_configuration(context, domain);
-        read_settings(context, domain);
-    }
-    xmlXPathFreeContext(context);
-    xmlFreeDoc(document);
-    return context != NULL;
-}
-
 /* Statistics are off until someone asks for them; who asked for more frequent ones keeps them, and
- * who does not want to be managed is not asked for any. Where it fails the domain is looked up
- * again, so that it is tried again. */
+ * who does not want to be managed is not asked for any. Where it fails, or would have to wait for a
+ * job, the domain is looked up again, so that it is tried again. */
 static void switch_reports_on(unsigned int period_sec, virDomainPtr handle, struct domain *domain)
 {
     bool is_managed = !domain->settings.managed.known || domain->settings.managed.value != 0;
@@ -363,9 +446,10 @@ static void switch_reports_on(unsigned int period_sec, virDomainPtr handle, stru
         return;
     if (domain->period_sec != 0 && domain->period_sec <= period_sec)
         return;
-    if (virDomainSetMemoryStatsPeriod(handle, (int)period_sec, VIR_DOMAIN_AFFECT_LIVE) == 0)
+    if (domain->job == JOB_NONE &&
+        virDomainSetMemoryStatsPeriod(handle, (int)period_sec, VIR_DOMAIN_AFFECT_LIVE) == 0)
         domain->period_sec = period_sec;
-    else
+    else if (domain->job == JOB_NONE)
         note_trouble(domain, "cannot switch its statistics on");
     domain->is_known = domain->period_sec != 0 && domain->period_sec <= period_sec;
 }
@@ -377,52 +461,48 @@ static void look_up(unsigned int period_sec, virDomainPtr handle, struct domain 
         note_trouble(domain, "cannot read its configuration");
         return;
     }
-    domain->is_known = parse_configuration(xml, domain);
+    int result = domain_xml_read(xml, domain);
     free(xml);
-    if (domain->is_known)
+    domain->is_known = result == 0;
+    if (result == 0)
         switch_reports_on(period_sec, handle, domain);
     else
-        snprintf(domain->trouble, sizeof(domain->trouble), "cannot parse its configuration");
+        snprintf(domain->trouble, sizeof(domain->trouble), "cannot parse its configuration%s",
+                 result == -ENOMEM ? ": out of memory" : "");
 }
 
 /* ---- domains: statistics ---- */
 
-static void set_figure(struct figure *figure, unsigned long long value)
+/* Where the statistic TAG belongs; NULL for one that is not asked for. */
+static struct figure *figure_of(struct domain *domain, int tag)
 {
-    *figure = (struct figure){.known = true, .value = value};
+    switch (tag) {
+    case VIR_DOMAIN_MEMORY_STAT_ACTUAL_BALLOON:
+        return &domain->actual_kib;
+    case VIR_DOMAIN_MEMORY_STAT_RSS:
+        return &domain->rss_kib;
+    case VIR_DOMAIN_MEMORY_STAT_UNUSED:
+        return &domain->unused_kib;
+    case VIR_DOMAIN_MEMORY_STAT_AVAILABLE:
+        return &domain->available_kib;
+    case VIR_DOMAIN_MEMORY_STAT_USABLE:
+        return &domain->usable_kib;
+    case VIR_DOMAIN_MEMORY_STAT_LAST_UPDATE:
+        return &domain->last_update_sec;
+    case VIR_DOMAIN_MEMORY_STAT_SWAP_IN:
+        return &domain->swap_in_kib;
+    case VIR_DOMAIN_MEMORY_STAT_MAJOR_FAULT:
+        return &domain->major_faults;
+    default:
+        return NULL;
+    }
 }
 
-/* Entries come in any order, any may be missing, and new libraries add tags. */
-static void take_statistic(struct domain *domain, const virDomainMemoryStatStruct *statistic)
+void hypervisor_take_statistic(struct domain *domain, int tag, uint64_t value)
 {
-    switch (statistic->tag) {
-    case VIR_DOMAIN_MEMORY_STAT_ACTUAL_BALLOON:
-        set_figure(&domain->actual_kib, statistic->val);
-        break;
-    case VIR_DOMAIN_MEMORY_STAT_RSS:
-        set_figure(&domain->rss_kib, statistic->val);
-        break;
-    case VIR_DOMAIN_MEMORY_STAT_UNUSED:
-        set_figure(&domain->unused_kib, statistic->val);
-        break;
-    case VIR_DOMAIN_MEMORY_STAT_AVAILABLE:
-        set_figure(&domain->available_kib, statistic->val);
-        break;
-    case VIR_DOMAIN_MEMORY_STAT_USABLE:
-        set_figure(&domain->usable_kib, statistic->val);
-        break;
-    case VIR_DOMAIN_MEMORY_STAT_LAST_UPDATE:
-        set_figure(&domain->last_update_sec, statistic->val);
-        break;
-    case VIR_DOMAIN_MEMORY_STAT_SWAP_IN:
-        set_figure(&domain->swap_in_kib, statistic->val);
-        break;
-    case VIR_DOMAIN_MEMORY_STAT_MAJOR_FAULT:
-        set_figure(&domain->major_faults, statistic->val);
-        break;
-    default:
-        break;
-    }
+    struct figure *figure = figure_of(domain, tag);
+    if (figure != NULL)
+        *figure = (struct figure){.known = true, .value = value};
 }
 
 static int read_statistics(virDomainPtr handle, struct domain *domain)
@@ -430,34 +510,31 @@ static int read_statistics(virDomainPtr handle, struct domain *domain)
     virDomainMemoryStatStruct statistics[VIR_DOMAIN_MEMORY_STAT_NR];
     int count = virDomainMemoryStats(handle, statistics, VIR_DOMAIN_MEMORY_STAT_NR, 0);
     for (int i = 0; i < count; i++)
-        take_statistic(domain, &statistics[i]);
+        hypervisor_take_statistic(domain, statistics[i].tag, statistics[i].val);
     return count < 0 ? -EIO : 0;
 }
 
-/* The driver has no figure for it, so it is asked only where it matters: of who is new, who is
- * paused, and who does not report. */
-static void read_state(virDomainPtr handle, struct domain *domain)
-{
-    int state = VIR_DOMAIN_RUNNING;
-    virDomainGetState(handle, &state, NULL, 0);
-    domain->is_running = state == VIR_DOMAIN_RUNNING || state == VIR_DOMAIN_BLOCKED;
-}
-
-static void identify(const struct hypervisor *hypervisor, virDomainPtr handle,
+/* A domain that runs cannot be given another name. */
+static void identify(const struct hypervisor *hypervisor, const struct listed *listed,
                      const struct snapshot *before, struct domain *domain)
 {
     *domain = (struct domain){0};
-    virDomainGetUUID(handle, domain->uuid);
-    domain->id = (int)virDomainGetID(handle);
-    snprintf(domain->name, sizeof(domain->name), "%s", virDomainGetName(handle));
+    memcpy(domain->uuid, listed->uuid, sizeof(domain->uuid));
+    domain->id = (int)virDomainGetID(listed->handle);
     size_t known = snapshot_find(before, domain->uuid, domain->id);
-    if (known == before->count)
+    if (known == before->count) {
+        snprintf(domain->name, sizeof(domain->name), "%s", virDomainGetName(listed->handle));
         return;
+    }
     const struct domain *last = &before->domains[known];
+    memcpy(domain->name, last->name, strlen(last->name));
     domain->is_known = last->is_known && !has_changed(hypervisor, domain->uuid);
     domain->is_running = last->is_running;
+    domain->job = last->job;
     domain->has_balloon = last->has_balloon;
+    domain->obstacle = last->obstacle;
     domain->max_kib = last->max_kib;
+    domain->current_kib = last->current_kib;
     domain->period_sec = last->period_sec;
     domain->settings = last->settings;
     memcpy(domain->settings_error, last->settings_error, sizeof(domain->settings_error));
@@ -470,15 +547,37 @@ static bool has_gone(void)
     return code == VIR_ERR_NO_DOMAIN || code == VIR_ERR_OPERATION_INVALID;
 }
 
+/* Of one that has not answered a call: whether it would not now. Its configuration can be read all
+ * the same, without touching it; it is looked up again as soon as it answers. */
+static bool is_frozen(const struct hypervisor_suspect *suspect, virDomainPtr handle,
+                      struct domain *domain)
+{
+    bool is_left_alone = clock_monotonic_usec() < suspect->until_usec;
+    if (!is_left_alone && !is_occupied(handle))
+        return false;
+    if (!is_left_alone && domain->max_kib == 0)
+        look_up(0, handle, domain);
+    domain->is_known = false;
+    return true;
+}
+
 /* Reads one domain. Returns false if it has gone meanwhile. */
-static bool read_domain(const struct hypervisor *hypervisor, virDomainPtr handle,
+static bool read_domain(const struct hypervisor *hypervisor, const struct listed *listed,
                         const struct snapshot *before, struct domain *domain)
 {
-    identify(hypervisor, handle, before, domain);
-    if (!domain->is_known || !domain->is_running)
+    virDomainPtr handle = listed->handle;
+    identify(hypervisor, listed, before, domain);
+    begin(hypervisor, domain);
+    const struct hypervisor_suspect *suspect = find_suspect(hypervisor, domain);
+    domain->is_frozen = suspect != NULL && is_frozen(suspect, handle, domain);
+    if (domain->is_frozen)
+        return true;
+    if (!domain->is_known || !domain->is_running || domain->job != JOB_NONE)
         read_state(handle, domain);
     if (!domain->is_known)
         look_up(hypervisor->period_sec, handle, domain);
+    if (domain->job == JOB_ARRIVES || domain->job == JOB_STARTS)
+        return true;
     if (read_statistics(handle, domain) == 0) {
         /* More than its maximum: memory was plugged in since it was looked up. */
         if (domain->actual_kib.value > domain->max_kib)
@@ -491,25 +590,88 @@ static bool read_domain(const struct hypervisor *hypervisor, virDomainPtr handle
     return true;
 }
 
-static int compare_handles(const void *left, const void *right)
+static int compare_listed(const void *left, const void *right)
 {
-    unsigned char left_uuid[VIR_UUID_BUFLEN] = {0};
-    unsigned char right_uuid[VIR_UUID_BUFLEN] = {0};
-    virDomainGetUUID(*(const virDomainPtr *)left, left_uuid);
-    virDomainGetUUID(*(const virDomainPtr *)right, right_uuid);
-    return memcmp(left_uuid, right_uuid, sizeof(left_uuid));
+    const struct listed *left_one = left;
+    const struct listed *right_one = right;
+    return memcmp(left_one->uuid, right_one->uuid, sizeof(left_one->uuid));
 }
 
-static int list_domains(struct hypervisor *hypervisor)
+/* Takes the handles over, in the order of their UUIDs. Returns 0, or -ENOMEM: then they are freed.
+ */
+static int take_handles(struct hypervisor *hypervisor, const virDomainPtr *handles, size_t count)
+{
+    struct listed *domains = calloc(count + 1, sizeof(*domains));
+    for (size_t i = 0; i < count; i++) {
+        if (domains == NULL) {
+            virDomainFree(handles[i]);
+            continue;
+        }
+        virDomainGetUUID(handles[i], domains[i].uuid);
+        domains[i].handle = handles[i];
+    }
+    if (domains == NULL)
+        return -ENOMEM;
+    qsort(domains, count, sizeof(*domains), compare_listed);
+    hypervisor->domains = domains;
+    hypervisor->count = count;
+    return 0;
+}
+
+static int list_domains(struct hypervisor *hypervisor, char *error)
+{
+    virDomainPtr *handles;
+    forget_domains(hypervisor);
+    int count =
+        virConnectListAllDomains(hypervisor->connection, &handles, VIR_CONNECT_LIST_DOMAINS_ACTIVE);
+    if (count < 0)
+        return fail(-ENOTCONN, error, "cannot list the domains");
+    int result = take_handles(hypervisor, handles, (size_t)count);
+    free(handles);
+    if (result != 0)
+        snprintf(error, HYPERVISOR_ERROR_BYTES, "out of memory for %d domains", count);
+    return result;
+}
+
+/* Looked up anew, since a listed one may have ended and begun again meanwhile; to be freed. NULL if
+ * this start of it does not run any more. */
+static virDomainPtr find_handle(const struct hypervisor *hypervisor, const struct domain *domain)
+{
+    virDomainPtr handle = virDomainLookupByUUID(hypervisor->connection, domain->uuid);
+    if (handle == NULL || (int)virDomainGetID(handle) == domain->id)
+        return handle;
+    virDomainFree(handle);
+    return NULL;
+}
+
+/* Those of BEFORE that still run, but not who is to start, whom a question would wait for. Where
+ * the connection fails the rest is left out, too, which the end of the look will tell. */
+static size_t find_handles(const struct hypervisor *hypervisor, const struct snapshot *before,
+                           virDomainPtr *ret_handles)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < before->count; i++) {
+        const struct domain *domain = &before->domains[i];
+        virDomainPtr handle = domain->is_to_start ? NULL : find_handle(hypervisor, domain);
+        if (handle != NULL)
+            ret_handles[count++] = handle;
+    }
+    return count;
+}
+
+/* In place of a list, for which libvirt takes each domain's lock, even one that a hook has it keep.
+ */
+static int find_domains(struct hypervisor *hypervisor, const struct snapshot *before, char *error)
 {
     forget_domains(hypervisor);
-    int count = virConnectListAllDomains(hypervisor->connection, &hypervisor->domains,
-                                         VIR_CONNECT_LIST_DOMAINS_ACTIVE);
-    if (count < 0)
-        return -ENOTCONN;
-    hypervisor->count = (size_t)count;
-    qsort(hypervisor->domains, hypervisor->count, sizeof(virDomainPtr), compare_handles);
-    return 0;
+    int result = -ENOMEM;
+    virDomainPtr *handles = calloc(before->count + 1, sizeof(virDomainPtr));
+    if (handles != NULL)
+        result = take_handles(hypervisor, handles, find_handles(hypervisor, before, handles));
+    free(handles);
+    if (result != 0)
+        snprintf(error, HYPERVISOR_ERROR_BYTES, "out of memory for %zu domains", before->count);
+    return result;
 }
 
 /* Reads all listed domains; those that have gone leave the list, which stays parallel to the
@@ -519,11 +681,11 @@ static void read_domains(struct hypervisor *hypervisor, const struct snapshot *b
 {
     now->count = 0;
     for (size_t i = 0; i < hypervisor->count; i++) {
-        virDomainPtr handle = hypervisor->domains[i];
-        if (read_domain(hypervisor, handle, before, &now->domains[now->count]))
-            hypervisor->domains[now->count++] = handle;
+        struct listed listed = hypervisor->domains[i];
+        if (read_domain(hypervisor, &listed, before, &now->domains[now->count]))
+            hypervisor->domains[now->count++] = listed;
         else
-            virDomainFree(handle);
+            virDomainFree(listed.handle);
     }
     hypervisor->count = now->count;
     forget_changes(hypervisor);
@@ -533,58 +695,193 @@ static int libvirt_read(void *self, const struct snapshot *before, struct snapsh
                         char error[HYPERVISOR_ERROR_BYTES])
 {
     struct hypervisor *hypervisor = self;
-    hypervisor_serve(hypervisor);
-    if (list_domains(hypervisor) != 0)
-        return fail(-ENOTCONN, error, "cannot list the domains");
+    begin(hypervisor, NULL);
+    libvirt_serve(hypervisor);
+    int result = before->is_list_kept ? find_domains(hypervisor, before, error)
+                                      : list_domains(hypervisor, error);
+    if (result != 0)
+        return result;
     if (snapshot_reserve(now, hypervisor->count) != 0) {
         snprintf(error, HYPERVISOR_ERROR_BYTES, "out of memory for %zu domains", hypervisor->count);
         return -ENOMEM;
     }
     read_domains(hypervisor, before, now);
+    begin(hypervisor, NULL);
     now->host = read_host(hypervisor);
-    if (virConnectIsAlive(hypervisor->connection) == 1)
+    /* Who has told of the host is there. */
+    if (now->host.has_memory || virConnectIsAlive(hypervisor->connection) == 1)
         return 0;
     snprintf(error, HYPERVISOR_ERROR_BYTES, "connection closed");
     return -ENOTCONN;
 }
 
-static int libvirt_set_memory(void *self, size_t index, uint64_t target_kib,
+static int libvirt_set_memory(void *self, const struct domain *domain, uint64_t target_kib,
                               char error[HYPERVISOR_ERROR_BYTES])
 {
     struct hypervisor *hypervisor = self;
-    if (virDomainSetMemory(hypervisor->domains[index], (unsigned long)target_kib) == 0)
+    begin(hypervisor, domain);
+    virDomainPtr handle = find_handle(hypervisor, domain);
+    if (handle == NULL) {
+        snprintf(error, HYPERVISOR_ERROR_BYTES, "cannot set its memory: it does not run any more");
+        return -EIO;
+    }
+    int result = 0;
+    /* It would wait for half a minute, and then fail. */
+    if (find_job(handle, false) != JOB_NONE) {
+        snprintf(error, HYPERVISOR_ERROR_BYTES, "cannot set its memory: it is busy with a job");
+        result = -EBUSY;
+    } else if (virDomainSetMemory(handle, (unsigned long)target_kib) != 0)
+        result = fail(-EIO, error, "cannot set its memory");
+    virDomainFree(handle);
+    return result;
+}
+
+/* ---- sharing of pages ---- */
+
+/* libvirt's test driver, which tells nothing of the host's memory, only pretends to be here. */
+static bool is_own_host(const struct hypervisor *hypervisor)
+{
+    return hypervisor->is_local && hypervisor->memory_parameters > 0;
+}
+
+static struct figure sharing_figure(virTypedParameterPtr figures, int count, const char *name)
+{
+    unsigned long long large;
+    unsigned int value;
+    if (virTypedParamsGetULLong(figures, count, name, &large) == 1)
+        return (struct figure){true, large};
+    if (virTypedParamsGetUInt(figures, count, name, &value) == 1)
+        return (struct figure){true, value};
+    return (struct figure){0};
+}
+
+static void take_sharing(virTypedParameterPtr figures, int count, struct ksm_reading *reading)
+{
+    reading->pages_to_scan = sharing_figure(figures, count, VIR_NODE_MEMORY_SHARED_PAGES_TO_SCAN);
+    reading->sleep_msec = sharing_figure(figures, count, VIR_NODE_MEMORY_SHARED_SLEEP_MILLISECS);
+    reading->pages_shared = sharing_figure(figures, count, VIR_NODE_MEMORY_SHARED_PAGES_SHARED);
+    reading->pages_sharing = sharing_figure(figures, count, VIR_NODE_MEMORY_SHARED_PAGES_SHARING);
+    reading->pages_unshared = sharing_figure(figures, count, VIR_NODE_MEMORY_SHARED_PAGES_UNSHARED);
+    reading->pages_volatile = sharing_figure(figures, count, VIR_NODE_MEMORY_SHARED_PAGES_VOLATILE);
+    reading->full_scans = sharing_figure(figures, count, VIR_NODE_MEMORY_SHARED_FULL_SCANS);
+}
+
+/* What the driver does not have, or the server may not read, stays as it was. */
+static void read_sharing_by_libvirt(const struct hypervisor *hypervisor,
+                                    struct ksm_reading *reading)
+{
+    int count = 0;
+    if (virNodeGetMemoryParameters(hypervisor->connection, NULL, &count, 0) != 0 || count <= 0)
+        return;
+    virTypedParameterPtr figures = calloc((size_t)count, sizeof(*figures));
+    if (figures == NULL)
+        return;
+    if (virNodeGetMemoryParameters(hypervisor->connection, figures, &count, 0) == 0)
+        take_sharing(figures, count, reading);
+    virTypedParamsClear(figures, count);
+    free(figures);
+}
+
+/* Whether it runs libvirt does not tell. */
+static int libvirt_read_sharing(void *self, struct ksm_reading *ret_reading,
+                                char error[HYPERVISOR_ERROR_BYTES])
+{
+    struct hypervisor *hypervisor = self;
+    begin(hypervisor, NULL);
+    if (hypervisor->connection == NULL) {
+        snprintf(error, HYPERVISOR_ERROR_BYTES, "not connected");
+        return -ENOTCONN;
+    }
+    struct ksm_reading reading = ksm_files_read(OWN_ROOT);
+    if (!is_own_host(hypervisor))
+        reading = (struct ksm_reading){.obstacle = KSM_ELSEWHERE, .page_kib = reading.page_kib};
+    if (reading.obstacle != KSM_MISSING)
+        read_sharing_by_libvirt(hypervisor, &reading);
+    *ret_reading = reading;
+    return 0;
+}
+
+static int set_pace_by_libvirt(const struct hypervisor *hypervisor,
+                               const struct ksm_settings *settings)
+{
+    virTypedParameterPtr figures = NULL;
+    int count = 0;
+    int room = 0;
+    int result = 0;
+    if (hypervisor->connection == NULL)
+        return -ENOTCONN;
+    if (settings->pages_to_scan.known)
+        result =
+            virTypedParamsAddUInt(&figures, &count, &room, VIR_NODE_MEMORY_SHARED_PAGES_TO_SCAN,
+                                  (unsigned int)settings->pages_to_scan.value);
+    if (result == 0 && settings->sleep_msec.known)
+        result =
+            virTypedParamsAddUInt(&figures, &count, &room, VIR_NODE_MEMORY_SHARED_SLEEP_MILLISECS,
+                                  (unsigned int)settings->sleep_msec.value);
+    if (result == 0 && count > 0)
+        result = virNodeSetMemoryParameters(hypervisor->connection, figures, count, 0);
+    virTypedParamsFree(figures, count);
+    return result == 0 ? 0 : -EIO;
+}
+
+/* libvirt's server may have the right to do so where this process has not; or, being an ordinary
+ * user's, the other way round. */
+static int set_pace(const struct hypervisor *hypervisor, const struct ksm_settings *settings,
+                    char *error)
+{
+    if (set_pace_by_libvirt(hypervisor, settings) == 0)
         return 0;
-    return fail(-EIO, error, "cannot set its memory");
+    int result = ksm_files_set_pace(OWN_ROOT, settings);
+    if (result != 0)
+        snprintf(error, HYPERVISOR_ERROR_BYTES, "cannot set how fast KSM works: %s",
+                 strerror(-result));
+    return result;
+}
+
+static int libvirt_set_sharing(void *self, const struct ksm_settings *settings,
+                               char error[HYPERVISOR_ERROR_BYTES])
+{
+    struct hypervisor *hypervisor = self;
+    begin(hypervisor, NULL);
+    if (hypervisor->connection != NULL && !is_own_host(hypervisor)) {
+        snprintf(error, HYPERVISOR_ERROR_BYTES, "%s", ksm_obstacle_text(KSM_ELSEWHERE));
+        return -ENOTSUP;
+    }
+    int result = set_pace(hypervisor, settings, error);
+    if (!settings->run.known)
+        return result;
+    int other = ksm_files_set_run(OWN_ROOT, settings->run.value);
+    if (other != 0)
+        snprintf(error, HYPERVISOR_ERROR_BYTES, "cannot %s KSM: %s",
+                 settings->run.value == 1 ? "start" : "stop", strerror(-other));
+    return other != 0 ? other : result;
 }
 
 const struct hypervisor_operations hypervisor_libvirt = {
     .connect = libvirt_connect,
     .read = libvirt_read,
     .set_memory = libvirt_set_memory,
+    .read_sharing = libvirt_read_sharing,
+    .set_sharing = libvirt_set_sharing,
+    .serve = libvirt_serve,
+    .disconnect = libvirt_disconnect,
+    .watch = libvirt_watch,
 };
 
-/* libvirt has one event loop for the process, to be registered once, before the first connection.
- */
-static int register_events(void)
+const char *hypervisor_resolve_uri(const char *uri)
 {
-    static bool is_registered;
-    if (!is_registered)
-        is_registered = virEventRegisterDefaultImpl() == 0;
-    return is_registered ? 0 : -EIO;
+    const char *default_uri = getenv("LIBVIRT_DEFAULT_URI");
+    if (uri != NULL)
+        return uri;
+    return default_uri != NULL && *default_uri != '\0' ? default_uri : "qemu:///system";
 }
 
 struct hypervisor *hypervisor_open(const char *uri, unsigned int period_sec)
 {
     struct hypervisor *hypervisor = calloc(1, sizeof(*hypervisor));
-    if (hypervisor == NULL || virInitialize() != 0 || register_events() != 0) {
-        free(hypervisor);
+    if (hypervisor == NULL)
         return NULL;
-    }
-    virSetErrorFunc(NULL, be_silent);
-    const char *default_uri = getenv("LIBVIRT_DEFAULT_URI");
-    if (uri == NULL)
-        uri = default_uri != NULL && *default_uri != '\0' ? default_uri : "qemu:///system";
-    hypervisor->uri = uri;
+    hypervisor->uri = hypervisor_resolve_uri(uri);
     hypervisor->period_sec = period_sec;
     return hypervisor;
 }
@@ -601,4 +898,63 @@ int hypervisor_close(struct hypervisor *hypervisor)
     int references = disconnect(hypervisor);
     free(hypervisor);
     return references;
+}
+
+/* ---- settings, changed by a command ---- */
+
+static virDomainPtr look_up_by_name(virConnectPtr connection, const char *name)
+{
+    virDomainPtr handle = virDomainLookupByName(connection, name);
+    return handle != NULL ? handle : virDomainLookupByUUIDString(connection, name);
+}
+
+static int store_settings(virDomainPtr handle, const char *element, char *text)
+{
+    unsigned int flags = 0;
+    if (virDomainIsActive(handle) == 1)
+        flags |= VIR_DOMAIN_AFFECT_LIVE;
+    if (virDomainIsPersistent(handle) == 1)
+        flags |= VIR_DOMAIN_AFFECT_CONFIG;
+    if (virDomainSetMetadata(handle, VIR_DOMAIN_METADATA_ELEMENT, element, "memory_coordinator",
+                             DOMAIN_XML_SETTINGS_NAMESPACE, flags) != 0)
+        return fail(-EIO, text, "cannot set its metadata");
+    snprintf(text, HYPERVISOR_ERROR_BYTES, "%s", element != NULL ? element : "");
+    return 0;
+}
+
+static int change_settings_of(virDomainPtr handle, const struct domain_xml_change *changes,
+                              size_t count, char *text)
+{
+    char *element = NULL;
+    char *old =
+        virDomainGetMetadata(handle, VIR_DOMAIN_METADATA_ELEMENT, DOMAIN_XML_SETTINGS_NAMESPACE, 0);
+    if (old == NULL && virGetLastErrorCode() != VIR_ERR_NO_DOMAIN_METADATA)
+        return fail(-EIO, text, "cannot read its metadata");
+    int result = domain_xml_change_settings(old, changes, count, &element, text);
+    free(old);
+    if (result == -ENOMEM)
+        snprintf(text, HYPERVISOR_ERROR_BYTES, "out of memory");
+    if (result == 0)
+        result = store_settings(handle, element, text);
+    free(element);
+    return result;
+}
+
+int hypervisor_change_settings(const char *uri, const char *name,
+                               const struct domain_xml_change *changes, size_t count,
+                               char text[HYPERVISOR_ERROR_BYTES])
+{
+    if (start_library() < 0)
+        return fail(-ENOTCONN, text, "cannot start libvirt's client library");
+    virConnectPtr connection = virConnectOpen(uri);
+    if (connection == NULL)
+        return fail(-ENOTCONN, text, "cannot connect");
+    virDomainPtr handle = look_up_by_name(connection, name);
+    int result = handle != NULL ? change_settings_of(handle, changes, count, text) : -ENOENT;
+    if (handle == NULL)
+        snprintf(text, HYPERVISOR_ERROR_BYTES, "no domain '%s'", name);
+    else
+        virDomainFree(handle);
+    virConnectClose(connection);
+    return result;
 }

@@ -1,10 +1,21 @@
 /* main.c - wires the modules up, keeps the time, and is the only place that exits. */
+#include "arithmetic.h"
+#include "clock.h"
+#include "commands.h"
 #include "config.h"
 #include "coordinator.h"
 #include "hypervisor.h"
 #include "log.h"
+#include "notice.h"
 #include "options.h"
 #include "pace.h"
+#include "pause.h"
+#include "publisher.h"
+#include "reservation_file.h"
+#include "service.h"
+#include "sharing.h"
+#include "state_dir.h"
+#include "supervisor.h"
 #include "units.h"
 
 #include <errno.h>
@@ -18,10 +29,16 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { USEC_PER_SEC = 1000000, NSEC_PER_USEC = 1000, EXIT_USAGE = 2 };
+enum { USEC_PER_SEC = 1000000, EXIT_USAGE = 2 };
 
-/* How often libvirt's client is served during a wait; a server expects an answer every 5 s. */
-static const uint64_t SERVE_USEC = 2 * USEC_PER_SEC;
+/* A record is put aside when it has grown to this: a day and a half of four guests, every 2 s. */
+static const uint64_t RECORD_BYTES = UINT64_C(256) << 20;
+
+/* Memory that a guest's start waits for is looked for this often. */
+static const uint64_t HURRY_USEC = USEC_PER_SEC;
+
+/* Giving back is gradual: from 2048 MiB down to 200 takes 36 s. */
+static const uint64_t LEAVE_MOST_USEC = UINT64_C(40) * USEC_PER_SEC;
 
 /* A run, and what it has been told by signals. */
 struct run {
@@ -29,34 +46,39 @@ struct run {
     const struct log *log;
     struct config config;
     bool has_file; /* the configuration has come from one */
+    struct state_dir state_dir;
+    struct service service;
     struct hypervisor *hypervisor;
+    struct supervisor *supervisor;
     struct coordinator *coordinator;
-    int signals; /* where they arrive; -1: not yet */
+    struct publisher *publisher;
+    struct sharing sharing;
+    int signals;     /* where they arrive */
+    int notices;     /* of commands, likewise; -1: there are none */
+    bool is_noticed; /* there is one, to be heeded by a cycle of its own */
+    bool is_paused;
     bool is_stopping;
     bool is_to_reload;
 };
 
 /* ---- time and signals ---- */
 
-static uint64_t monotonic_usec(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * USEC_PER_SEC + (uint64_t)now.tv_nsec / NSEC_PER_USEC;
-}
-
 static struct coordinator_time time_now(void)
 {
-    return (struct coordinator_time){.now_usec = monotonic_usec(), .wall_sec = time(NULL)};
+    return (struct coordinator_time){.now_usec = clock_monotonic_usec(), .wall_sec = time(NULL)};
 }
 
-/* SIGHUP has no business before the configuration has been read, and must not end the program. */
-static void hold_hangup(void)
+static struct coordinator_time tell_time(void *unused)
 {
-    sigset_t signals;
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGHUP);
-    sigprocmask(SIG_BLOCK, &signals, NULL);
+    (void)unused;
+    return time_now();
+}
+
+/* A log whose reader is gone, or that may not grow any more, does not end the program. */
+static void ignore_failed_writes(void)
+{
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
 }
 
 /* Signals wait in a descriptor instead of interrupting: a call into libvirt is always finished. */
@@ -83,17 +105,21 @@ static void take_signals(struct run *run)
     }
 }
 
-/* Waits until UNTIL_USEC, but not longer than a signal takes to come. */
+static void take_notices(struct run *run)
+{
+    static const char *const suffixes[] = {PAUSE_SUFFIX, RESERVATION_SUFFIX, NULL};
+    if (notice_take(run->notices, suffixes))
+        run->is_noticed = true;
+}
+
+/* Waits until UNTIL_USEC, but not longer than a signal takes to come, or a command. */
 static void sleep_until(const struct run *run, uint64_t until_usec)
 {
-    struct pollfd descriptor = {.fd = run->signals, .events = POLLIN};
-    uint64_t now = monotonic_usec();
-    uint64_t left = until_usec > now ? until_usec - now : 0;
-    struct timespec timeout = {
-        .tv_sec = (time_t)(left / USEC_PER_SEC),
-        .tv_nsec = (long)(left % USEC_PER_SEC) * NSEC_PER_USEC,
+    struct pollfd descriptors[] = {
+        {.fd = run->signals, .events = POLLIN},
+        {.fd = run->notices, .events = POLLIN},
     };
-    ppoll(&descriptor, 1, &timeout, NULL); /* EINTR: stopped and continued */
+    clock_poll_until(descriptors, 2, until_usec);
 }
 
 static bool is_stopping(void *argument)
@@ -101,6 +127,23 @@ static bool is_stopping(void *argument)
     struct run *run = argument;
     take_signals(run);
     return run->is_stopping;
+}
+
+/* Whether a command has just come for a start that waits. */
+static bool is_start_waiting(void *argument)
+{
+    struct run *run = argument;
+    struct reservations list;
+    take_notices(run);
+    return run->is_noticed &&
+           reservations_read(&run->state_dir, hypervisor_uri(run->hypervisor), &list) == 0 &&
+           reservations_start_waits(&list, clock_monotonic_usec());
+}
+
+static void is_waiting(void *argument)
+{
+    const struct run *run = argument;
+    service_alive(&run->service);
 }
 
 /* ---- configuration ---- */
@@ -145,22 +188,29 @@ static void reload(struct run *run)
     bool has_file;
     bool must_be_there = run->has_file || run->options->config_path != NULL;
     run->is_to_reload = false;
+    service_reloading(&run->service);
     if (load_config(run->options, must_be_there, &config, &has_file, error) == 0)
         take_config(run, &config, has_file);
     else
         log_say(run->log, LOG_LEVEL_ERROR, "%s; the settings stay as they are", error);
     coordinator_configure(run->coordinator, &run->config);
+    service_ready(&run->service);
 }
 
-/* Waits until UNTIL_USEC, and does meanwhile what is due. Returns true if it is to end. */
+/* Waits until UNTIL_USEC, or for a command, and does meanwhile what is due. Returns true if it is
+ * to end. */
 static bool wait_until(struct run *run, uint64_t until_usec)
 {
     uint64_t now;
-    while (!is_stopping(run) && (now = monotonic_usec()) < until_usec) {
+    take_notices(run);
+    while (!is_stopping(run) && !run->is_noticed && (now = clock_monotonic_usec()) < until_usec) {
         if (run->is_to_reload)
             reload(run);
-        hypervisor_serve(run->hypervisor);
-        sleep_until(run, until_usec - now < SERVE_USEC ? until_usec : now + SERVE_USEC);
+        service_alive(&run->service);
+        sleep_until(run, until_usec - now < run->service.pause_usec
+                             ? until_usec
+                             : now + run->service.pause_usec);
+        take_notices(run);
     }
     if (run->is_to_reload && !run->is_stopping)
         reload(run);
@@ -169,28 +219,115 @@ static bool wait_until(struct run *run, uint64_t until_usec)
 
 /* ---- the two ways to run ---- */
 
+/* Tells all who want to know what has come of a cycle that began then and has returned RESULT. */
+static void tell_others(struct run *run, struct coordinator_time begin, int result)
+{
+    struct coordinator_view view = coordinator_view(run->coordinator);
+    if (run->sharing.has_reading)
+        view.sharing = &run->sharing.reading;
+    publisher_publish(run->publisher, &view, begin.now_usec, result);
+    char status[COORDINATOR_STATUS_BYTES];
+    coordinator_describe(run->coordinator, status);
+    service_status(&run->service, status);
+    service_alive(&run->service);
+}
+
+static void share_pages(struct run *run, uint64_t now_usec)
+{
+    struct coordinator_view view = coordinator_view(run->coordinator);
+    sharing_cycle(&run->sharing, &view, run->config.is_ksm_auto, run->is_paused, now_usec);
+}
+
+static int cycle(struct run *run)
+{
+    struct coordinator_time begin = time_now();
+    int result = coordinator_cycle(run->coordinator, begin);
+    if (!run->options->once)
+        share_pages(run, begin.now_usec);
+    tell_others(run, begin, result);
+    return result;
+}
+
+/* A pause is told when it begins and when it ends. */
+static void heed_pause(struct run *run)
+{
+    const char *uri = hypervisor_uri(run->hypervisor);
+    bool is_paused = pause_holds(&run->state_dir, uri, clock_monotonic_usec());
+    if (is_paused != run->is_paused)
+        log_say(run->log, LOG_LEVEL_INFO,
+                is_paused ? "paused: guests keep their sizes" : "resumed");
+    run->is_paused = is_paused;
+    coordinator_pause(run->coordinator, is_paused);
+}
+
+/* Where there is no directory there are none. */
+static void heed_reservations(struct run *run)
+{
+    struct reservations list;
+    const struct reservations *last = coordinator_view(run->coordinator).reservations;
+    if (run->state_dir.directory >= 0 &&
+        reservations_heed(&run->state_dir, hypervisor_uri(run->hypervisor), last,
+                          clock_monotonic_usec(), run->log, &list) == 0)
+        coordinator_reserve(run->coordinator, &list);
+}
+
 /* Statistics may have to be switched on first, and growth takes two looks to be seen. */
 static int run_once(struct run *run)
 {
     uint64_t period_usec =
         (uint64_t)policy_report_period_sec(run->options->interval_usec) * USEC_PER_SEC;
     int result = coordinator_look(run->coordinator, time_now());
-    if (result == 0 && !wait_until(run, monotonic_usec() + 2 * period_usec))
-        result = coordinator_cycle(run->coordinator, time_now());
+    heed_pause(run);
+    if (result == 0 && !wait_until(run, clock_monotonic_usec() + 2 * period_usec))
+        result = cycle(run);
     return result == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+/* Before it ends; told to stop once more, it ends there. */
+static void leave(struct run *run)
+{
+    enum policy_goal goal = run->options->on_exit;
+    if (goal == POLICY_BALANCE || run->options->dry_run)
+        return;
+    if (run->is_paused) {
+        log_say(run->log, LOG_LEVEL_INFO, "paused: guests are left as they are");
+        return;
+    }
+    log_say(run->log, LOG_LEVEL_INFO, "leaving: every guest is to have %s",
+            goal == POLICY_RESTORE ? "the size that it was found with" : "its maximum");
+    uint64_t until = clock_monotonic_usec() + LEAVE_MOST_USEC;
+    int result;
+    run->is_stopping = false;
+    service_stopping(&run->service);
+    do {
+        run->is_noticed = false; /* it is too late for commands */
+        struct coordinator_time begin = time_now();
+        result = coordinator_leave(run->coordinator, goal, begin);
+        tell_others(run, begin, result < 0 ? result : 0);
+    } while (result != 0 && clock_monotonic_usec() < until &&
+             !wait_until(run, clock_monotonic_usec() + USEC_PER_SEC));
+    if (result != 0)
+        log_say(run->log, LOG_LEVEL_WARNING, "leaving: not all guests have come to that");
 }
 
 static int run_until_stopped(struct run *run)
 {
-    uint64_t first = monotonic_usec();
+    uint64_t first = clock_monotonic_usec();
     uint64_t wake;
     do {
-        coordinator_cycle(run->coordinator, time_now());
-        wake = pace_next_usec(first, run->options->interval_usec, monotonic_usec());
+        run->is_noticed = false;
+        heed_pause(run);
+        heed_reservations(run);
+        cycle(run);
+        wake = pace_next_usec(first, run->options->interval_usec, clock_monotonic_usec());
         uint64_t retry = coordinator_retry_usec(run->coordinator);
         if (retry != 0 && retry < wake)
             wake = retry;
+        if (coordinator_view(run->coordinator).host.unmet_kib > 0)
+            wake = min_u64(wake, clock_monotonic_usec() + HURRY_USEC);
     } while (!wait_until(run, wake));
+    leave(run);
+    sharing_leave(&run->sharing);
     return EXIT_SUCCESS;
 }
 
@@ -219,22 +356,20 @@ static void say_start(const struct run *run, const char *uri)
             run->options->dry_run ? "; dry run, nothing is touched" : "");
 }
 
-/* Connects first: until that is done, signals end the program as they end any. */
 static int connect_and_run(struct run *run, const char *uri)
 {
     char error[HYPERVISOR_ERROR_BYTES];
-    if (coordinator_connect(run->coordinator, error) != 0) {
+    int result = coordinator_connect(run->coordinator, error);
+    if (result == -ECANCELED)
+        return EXIT_SUCCESS;
+    if (result != 0) {
         log_say(run->log, LOG_LEVEL_ERROR, "cannot connect to '%s': %s", uri, error);
         return EXIT_FAILURE;
     }
-    run->signals = catch_signals();
-    if (run->signals < 0) {
-        log_say(run->log, LOG_LEVEL_ERROR, "cannot catch signals: %s", strerror(errno));
-        return EXIT_FAILURE;
-    }
     say_start(run, uri);
+    service_ready(&run->service);
     int status = run->options->once ? run_once(run) : run_until_stopped(run);
-    close(run->signals);
+    service_stopping(&run->service);
     return status;
 }
 
@@ -245,15 +380,67 @@ static int coordinate(struct run *run)
         .dry_run = run->options->dry_run,
         .uri = hypervisor_uri(run->hypervisor),
         .is_stopping = is_stopping,
-        .stopping_argument = run,
+        .time_now = tell_time,
+        .argument = run,
     };
-    run->coordinator = coordinator_new(&config, run->log, &hypervisor_libvirt, run->hypervisor);
+    struct sharing_config sharing = {
+        .operations = &supervisor_operations,
+        .self = run->supervisor,
+        .dir = &run->state_dir,
+        .uri = config.uri,
+        .log = run->log,
+        .dry_run = run->options->dry_run,
+    };
+    run->sharing = sharing_open(&sharing);
+    run->coordinator = coordinator_new(&config, run->log, &supervisor_operations, run->supervisor);
     int status = EXIT_FAILURE;
     if (run->coordinator == NULL)
         log_say(run->log, LOG_LEVEL_ERROR, "out of memory");
     else
         status = connect_and_run(run, config.uri);
     coordinator_free(run->coordinator);
+    return status;
+}
+
+static int publish_and_coordinate(struct run *run)
+{
+    char error[HYPERVISOR_ERROR_BYTES];
+    struct publisher_config config = {
+        .dir = &run->state_dir,
+        .record_path = run->options->record_path,
+        .record_bytes = RECORD_BYTES,
+        .metrics_path = run->options->metrics_path,
+        .log = run->log,
+    };
+    int status = EXIT_FAILURE;
+    if (publisher_open(&config, &run->publisher, error) != 0)
+        log_say(run->log, LOG_LEVEL_ERROR, "%s", error);
+    else
+        status = coordinate(run);
+    publisher_close(run->publisher);
+    return status;
+}
+
+static int supervise(struct run *run)
+{
+    struct supervisor_config config = {
+        .operations = &hypervisor_libvirt,
+        .self = run->hypervisor,
+        .call_timeout_usec = run->options->call_timeout_usec,
+        .wake = run->signals,
+        .is_stopping = is_stopping,
+        .notices = run->notices,
+        .is_start_waiting = is_start_waiting,
+        .is_waiting = is_waiting,
+        .argument = run,
+    };
+    run->supervisor = supervisor_new(&config);
+    int status = EXIT_FAILURE;
+    if (run->supervisor == NULL)
+        log_say(run->log, LOG_LEVEL_ERROR, "out of memory");
+    else
+        status = publish_and_coordinate(run);
+    supervisor_free(run->supervisor);
     return status;
 }
 
@@ -264,34 +451,85 @@ static enum log_level wanted_level(const struct options *options)
     return options->verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO;
 }
 
-static int open_and_coordinate(struct run *run)
+static enum log_form wanted_form(const struct options *options)
+{
+    if (options->is_json)
+        return LOG_JSON;
+    return log_is_journal(STDERR_FILENO, getenv("JOURNAL_STREAM")) ? LOG_JOURNAL : LOG_TEXT;
+}
+
+static int open_and_supervise(struct run *run)
 {
     unsigned int period_sec =
         run->options->dry_run ? 0 : policy_report_period_sec(run->options->interval_usec);
     run->hypervisor = hypervisor_open(run->options->uri, period_sec);
     int status = EXIT_FAILURE;
     if (run->hypervisor == NULL)
-        log_say(run->log, LOG_LEVEL_ERROR, "cannot start libvirt's client library");
+        log_say(run->log, LOG_LEVEL_ERROR, "out of memory");
     else
-        status = coordinate(run);
+        status = supervise(run);
     hypervisor_close(run->hypervisor);
     return status;
 }
 
-static int start(const struct options *options)
+/* Keeps a second one away. A dry run is in nobody's way. From a plain shell it must work
+ * without a directory as well, but not with one that is unsafe. */
+static int claim(struct run *run)
 {
-    struct log log = {.stream = stderr, .level = wanted_level(options)};
-    struct run run = {.options = options, .log = &log, .signals = -1};
+    char error[STATE_DIR_ERROR_BYTES];
+    const struct options *options = run->options;
+    int result = 0;
+    if (!options->dry_run)
+        result = state_dir_claim(options->state_dir, hypervisor_resolve_uri(options->uri),
+                                 &run->state_dir, error);
+    if (result == 0)
+        return 0;
+    if (options->state_dir != NULL || result == -EBUSY || result == -EPERM) {
+        log_say(run->log, LOG_LEVEL_ERROR, "%s", error);
+        return result;
+    }
+    log_say(run->log, LOG_LEVEL_WARNING,
+            "%s; nothing keeps a second coordinator away (--state-dir)", error);
+    return 0;
+}
+
+static int claim_and_supervise(struct run *run)
+{
+    int status = EXIT_FAILURE;
+    if (claim(run) == 0) {
+        run->notices = run->options->once ? -1 : notice_open(&run->state_dir);
+        status = open_and_supervise(run);
+    }
+    if (run->notices >= 0)
+        close(run->notices);
+    state_dir_release(&run->state_dir);
+    return status;
+}
+
+static int start(const struct options *options, const struct log *log)
+{
+    struct run run = {
+        .options = options,
+        .log = log,
+        .state_dir = STATE_DIR_NONE,
+        .service = service_open(),
+        .signals = catch_signals(),
+        .notices = -1,
+    };
     char error[CONFIG_ERROR_BYTES];
-    signal(SIGPIPE, SIG_IGN);
-    hold_hangup();
+    ignore_failed_writes();
+    if (run.signals < 0) {
+        log_say(log, LOG_LEVEL_ERROR, "cannot catch signals: %s", strerror(errno));
+        return EXIT_FAILURE;
+    }
     if (load_config(options, options->config_path != NULL, &run.config, &run.has_file, error) !=
         0) {
-        log_say(&log, LOG_LEVEL_ERROR, "%s", error);
+        log_say(log, LOG_LEVEL_ERROR, "%s", error);
         return EXIT_USAGE;
     }
-    int status = open_and_coordinate(&run);
+    int status = claim_and_supervise(&run);
     config_release(&run.config);
+    close(run.signals);
     return status;
 }
 
@@ -299,10 +537,21 @@ int main(int argc, char *argv[])
 {
     struct options options;
     char error[OPTIONS_ERROR_BYTES];
+    size_t lost = 0;
+    if (log_hold_descriptors() != 0)
+        return EXIT_FAILURE;
+    if (argc > 1 && commands_has(argv[1]))
+        return commands_run(argc - 1, argv + 1);
+    struct log log = {
+        .stream = stderr,
+        .lost = &lost,
+    };
     if (options_parse(argc, argv, &options, error) != 0) {
-        fprintf(stderr, "memory_coordinator: %s\n", error);
+        log_say(&log, LOG_LEVEL_ERROR, "%s", error);
         return EXIT_USAGE;
     }
+    log.level = wanted_level(&options);
+    log.form = wanted_form(&options);
     switch (options.command) {
     case OPTIONS_HELP:
         fputs(options_usage, stdout);
@@ -313,5 +562,5 @@ int main(int argc, char *argv[])
     case OPTIONS_RUN:
         break;
     }
-    return start(&options);
+    return start(&options, &log);
 }

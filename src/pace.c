@@ -3,7 +3,7 @@
 
 static const uint64_t RETRY_LEAST_USEC = 1000000;
 static const uint64_t RETRY_MOST_USEC = 30000000;
-static const uint64_t RETRY_DIVISOR = 8;
+static const uint64_t RETRY_DIVISOR = 16;
 
 uint64_t pace_next_usec(uint64_t first_usec, uint64_t interval_usec, uint64_t now_usec)
 {

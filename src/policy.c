@@ -21,6 +21,7 @@ enum {
      * comes so long after the last one, and in somewhat less time by more frequent ones. */
     FADE_USEC = 1 * USEC_PER_SEC,
     JITTER_FADES = 20,
+    STEADY_DIVISOR = 4,
     JITTER_MOST_KIB = 48 * KIB_PER_MIB,
     /* Growth that nobody has seen coming is provided for this far ahead; a longer interval would
      * need all of a host's memory for it. */
@@ -82,6 +83,17 @@ enum {
     LOW_PERCENT = 32,
     SLACK_DIVISOR = 16,
 
+    /* The host is under pressure when all tasks that have work have waited for memory for a tenth
+     * of the last 10 s, at every look for as long; until that is less than a twentieth. It is far
+     * less than what has systemd-oomd kill (60 % for 30 s): here it has the host take a little
+     * earlier what it would take anyway. Where much is available it is not the host that is short,
+     * but some group of tasks at a limit of its own: then it does not count. */
+    PRESSED_PERMYRIAD = 1000,
+    RELIEVED_PERMYRIAD = 500,
+    PRESSED_USEC = 10 * USEC_PER_SEC,
+    PRESSED_RESERVES = 2,
+    PRESSED_DIVISOR = 8, /* of all its memory */
+
     /* How far ahead of itself a loop over all domains has memory fetched. */
     PREFETCH_DOMAINS = 6,
     CACHE_LINE_BYTES = 64,
@@ -90,6 +102,9 @@ enum {
 /* No machine has 2^50 KiB; a larger figure is a lie, and differences of smaller ones fit an
  * int64_t. */
 static const uint64_t SIZE_LIMIT_KIB = UINT64_C(1) << 50;
+
+/* Nothing that a guest counts, in KiB or faults, comes to more in its life. */
+static const uint64_t COUNT_LIMIT = UINT64_C(1) << 50;
 
 /* Seconds since the epoch beyond the first are a lie, a machine is not up for the second; both keep
  * differences of microseconds within an int64_t. */
@@ -153,11 +168,37 @@ static bool has_possible_size(const struct domain *domain)
            (domain->max_kib == 0 || domain->actual_kib.value <= domain->max_kib + ARRIVED_KIB);
 }
 
-static bool is_possible(const struct domain *domain)
+/* Of pages that are merged an emulator may hold more than there are on the host, not more than it
+ * could without. */
+static bool has_possible_rss(const struct domain *domain, const struct host *host)
 {
-    return has_possible_size(domain) && domain->available_kib.value <= domain->max_kib &&
+    uint64_t most =
+        host->total_kib != 0 ? add_saturated(host->total_kib, domain->max_kib) : SIZE_LIMIT_KIB;
+    return !domain->rss_kib.known || domain->rss_kib.value <= min_u64(most, SIZE_LIMIT_KIB);
+}
+
+static bool has_possible_memory(const struct domain *domain)
+{
+    return domain->available_kib.value != 0 && domain->available_kib.value <= domain->max_kib &&
            domain->unused_kib.value <= domain->available_kib.value &&
-           (!domain->usable_kib.known || domain->usable_kib.value <= domain->available_kib.value) &&
+           (!domain->usable_kib.known || domain->usable_kib.value <= domain->available_kib.value);
+}
+
+/* Whether it can come after what was counted BEFORE. */
+static bool is_possible_count(struct figure counter, uint64_t before)
+{
+    return !counter.known || (counter.value >= before && counter.value <= COUNT_LIMIT);
+}
+
+static bool has_possible_counts(const struct policy_memory *memory, const struct domain *domain)
+{
+    return is_possible_count(domain->swap_in_kib, memory->swap_in_kib) &&
+           is_possible_count(domain->major_faults, memory->major_faults);
+}
+
+static bool is_possible(const struct policy_memory *memory, const struct domain *domain)
+{
+    return has_possible_memory(domain) && has_possible_counts(memory, domain) &&
            domain->last_update_sec.value <= EPOCH_LIMIT_SEC;
 }
 
@@ -181,7 +222,7 @@ static bool agrees_with_wall_clock(const struct domain *domain, int64_t wall_sec
 static int64_t lag_usec(const struct policy_memory *memory, uint64_t now_usec)
 {
     return (int64_t)min_u64(now_usec, NOW_LIMIT_USEC) -
-           (int64_t)memory->last_update_sec * USEC_PER_SEC;
+           (int64_t)min_u64(memory->last_update_sec, EPOCH_LIMIT_SEC) * USEC_PER_SEC;
 }
 
 /* The youngest report ever seen had no age to speak of: it is what the others are dated by. */
@@ -269,10 +310,11 @@ static void learn_rate(struct policy_memory *memory, uint64_t believed_kib, uint
     uint64_t growth = 0;
     if (believed_kib > memory->believed_kib && dt_usec != 0)
         growth = multiply_divide(believed_kib - memory->believed_kib, USEC_PER_SEC, dt_usec);
-    uint64_t sustained = memory->is_hungry ? growth : min_u64(growth, memory->growth_kib_per_sec);
-    /* One that has nothing left cannot show that it would go on growing. */
-    uint64_t faded =
-        memory->is_hungry ? memory->rate_kib_per_sec : fade(memory->rate_kib_per_sec, 0, dt_usec);
+    /* One that has nothing left cannot show that it would go on growing. What its emulator has
+     * never held it still has left, whatever it says. */
+    bool is_out = memory->is_hungry && memory->steady_kib <= believed_kib;
+    uint64_t sustained = is_out ? growth : min_u64(growth, memory->growth_kib_per_sec);
+    uint64_t faded = is_out ? memory->rate_kib_per_sec : fade(memory->rate_kib_per_sec, 0, dt_usec);
     memory->rate_kib_per_sec = max_u64(sustained, faded);
     memory->growth_kib_per_sec = growth;
 }
@@ -287,23 +329,38 @@ static void learn_jitter(struct policy_memory *memory, uint64_t used_kib, uint64
     if (swing > JITTER_MOST_KIB) /* that is no jitter, that is work */
         swing = 0;
     uint64_t slowly_usec = dt_usec / JITTER_FADES;
-    memory->jitter_kib = max_u64(swing, fade(memory->jitter_kib, 0, slowly_usec));
+    memory->jitter_kib =
+        max_u64(min_u64(swing, memory->swing_kib), fade(memory->jitter_kib, 0, slowly_usec));
+    memory->swing_kib = swing;
     memory->change_kib = change;
     memory->was_rising = rises;
+}
+
+/* What use is on average while it goes to and fro; what goes beyond that is no jitter. */
+static uint64_t steady_kib(const struct policy_memory *memory, uint64_t needed_kib,
+                           uint64_t dt_usec)
+{
+    uint64_t grown = multiply_divide(memory->rate_kib_per_sec, dt_usec, USEC_PER_SEC);
+    uint64_t before = add_saturated(memory->steady_kib, grown);
+    uint64_t average = needed_kib > before ? before + (needed_kib - before) / STEADY_DIVISOR
+                                           : before - (before - needed_kib) / STEADY_DIVISOR;
+    return clamp(average, subtract_to_zero(needed_kib, memory->jitter_kib),
+                 add_saturated(needed_kib, memory->jitter_kib));
 }
 
 static void learn_use(struct policy_memory *memory, struct use use, uint64_t now_usec)
 {
     uint64_t dt_usec = elapsed_usec(memory->used_usec, now_usec);
     learn_jitter(memory, use.used_kib, dt_usec);
-    learn_rate(memory, believed_kib(memory, use.needed_kib), dt_usec);
-    memory->peak_kib = max_u64(use.used_kib, fade(memory->peak_kib, use.used_kib, dt_usec));
-    if (memory->peak_kib - use.used_kib <
-        DEAD_BAND_KIB) /* its long tail is not worth waiting for */
-        memory->peak_kib = use.used_kib;
+    memory->steady_kib = steady_kib(memory, use.needed_kib, dt_usec);
+    learn_rate(memory, believed_kib(memory, memory->steady_kib), dt_usec);
+    uint64_t steady_used = memory->steady_kib + subtract_to_zero(use.used_kib, use.needed_kib);
+    memory->peak_kib = max_u64(steady_used, fade(memory->peak_kib, steady_used, dt_usec));
+    if (memory->peak_kib - steady_used < DEAD_BAND_KIB) /* its long tail is not worth waiting for */
+        memory->peak_kib = steady_used;
     memory->used_kib = use.used_kib;
     memory->needed_kib = use.needed_kib;
-    memory->believed_kib = believed_kib(memory, use.needed_kib);
+    memory->believed_kib = believed_kib(memory, memory->steady_kib);
     memory->used_usec = now_usec;
 }
 
@@ -311,8 +368,8 @@ static void learn_use(struct policy_memory *memory, struct use use, uint64_t now
 static void start_use(struct policy_memory *memory, struct use use, uint64_t now_usec)
 {
     memory->used_kib = memory->peak_kib = use.used_kib;
-    memory->needed_kib = use.needed_kib;
-    memory->believed_kib = believed_kib(memory, use.needed_kib);
+    memory->needed_kib = memory->steady_kib = use.needed_kib;
+    memory->believed_kib = believed_kib(memory, memory->steady_kib);
     memory->growth_kib_per_sec = memory->rate_kib_per_sec = 0;
     memory->used_usec = now_usec;
 }
@@ -373,7 +430,7 @@ static uint64_t least_unused_kib(const struct policy_limits *limits,
 
 /* ---- signs of pain ---- */
 
-/* What a counter has grown by since it was BEFORE; one that runs backwards began anew. */
+/* What a counter has grown by since it was BEFORE. */
 static uint64_t counted(struct figure counter, uint64_t before)
 {
     return counter.known ? subtract_to_zero(counter.value, before) : 0;
@@ -383,6 +440,16 @@ static void remember_counter(uint64_t *before, struct figure counter)
 {
     if (counter.known)
         *before = counter.value;
+}
+
+/* One that runs backwards began anew, as where the guest was rebooted; what is beyond all bounds is
+ * nothing to begin with. */
+static void begin_counters_anew(struct policy_memory *memory, const struct domain *domain)
+{
+    if (is_possible_count(domain->swap_in_kib, 0))
+        remember_counter(&memory->swap_in_kib, domain->swap_in_kib);
+    if (is_possible_count(domain->major_faults, 0))
+        remember_counter(&memory->major_faults, domain->major_faults);
 }
 
 static bool is_short_of_headroom(const struct policy_memory *memory,
@@ -421,6 +488,10 @@ static void learn_pain(struct policy_memory *memory, const struct policy_limits 
     bool thrashes = is_short_of_headroom(memory, limits) &&
                     faults > multiply_divide(THRASHING_FAULTS_PER_SEC, dt_usec, USEC_PER_SEC);
     memory->swapping_kib = first ? 0 : swapping;
+    if (!first && swapping >= SWAPPING_KIB) {
+        memory->has_swap = true;
+        memory->swap_usec = now_usec;
+    }
     if (!first && (swapping >= SWAPPING_KIB || thrashes))
         learn_swapping(memory, now_usec);
     remember_counter(&memory->swap_in_kib, domain->swap_in_kib);
@@ -495,6 +566,10 @@ static void learn_report(struct policy_memory *memory, const struct policy_confi
 /* Notices whether the balloon moves as it was asked to, or as somebody else wants it. */
 static void learn_size(struct policy_memory *memory, const struct domain *domain, uint64_t now_usec)
 {
+    /* A guest that boots has its maximum until its driver is up; its configuration knows better. */
+    if (memory->found_kib == 0)
+        memory->found_kib =
+            domain->current_kib != 0 ? domain->current_kib : domain->actual_kib.value;
     uint64_t actual = domain->actual_kib.value;
     if (memory->has_actual && memory->has_asked) {
         uint64_t before = apart(memory->actual_kib, memory->asked_kib);
@@ -542,14 +617,24 @@ static void learn_stuck(struct policy_memory *memory, uint64_t now_usec)
     }
 }
 
-/* A domain that could not be read, or says what cannot be, has the size that it had last; the most
- * it can have if that is not known. */
+/* Whether the host has nothing back of what is in its balloon. */
+static bool is_held_whole(const struct domain *domain)
+{
+    return domain->max_kib != 0 && domain->obstacle >= OBSTACLE_HUGE_PAGES;
+}
+
+/* A domain that could not be read, or says what cannot be, has the size that it had last, or had
+ * when it was looked up; the most it can have if that is not known. */
 static uint64_t size_now_kib(const struct domain *domain, const struct policy_memory *memory)
 {
     uint64_t max = domain->max_kib != 0 ? domain->max_kib : UINT64_MAX;
+    if (is_held_whole(domain))
+        return domain->max_kib;
     if (has_possible_size(domain))
         return min_u64(domain->actual_kib.value, max);
-    return memory->has_actual ? min_u64(memory->actual_kib, max) : domain->max_kib;
+    if (memory->has_actual)
+        return min_u64(memory->actual_kib, max);
+    return domain->current_kib != 0 ? min_u64(domain->current_kib, max) : domain->max_kib;
 }
 
 /*
@@ -576,20 +661,29 @@ static enum policy_reason learn(struct policy_memory *memory, const struct polic
                                 const struct policy_limits *limits, const struct domain *domain,
                                 const struct snapshot *snapshot)
 {
-    if (domain->rss_kib.known)
+    bool has_rss = has_possible_rss(domain, &snapshot->host);
+    if (domain->rss_kib.known && has_rss)
         learn_rss(memory, domain);
     if (domain->max_kib != 0 && !domain->has_balloon)
         return POLICY_NO_BALLOON;
+    if (domain->is_frozen)
+        return limits->managed ? POLICY_FROZEN : POLICY_UNMANAGED;
     if (domain->max_kib == 0 || !domain->actual_kib.known)
-        return limits->managed ? POLICY_UNREAD : POLICY_UNMANAGED;
+        return !limits->managed          ? POLICY_UNMANAGED
+               : domain->job != JOB_NONE ? POLICY_BUSY
+                                         : POLICY_UNREAD;
     bool has_report = domain->period_sec != 0 && has_full_report(domain);
-    if (has_report && !is_possible(domain))
+    if (!has_rss || !has_possible_size(domain) || (has_report && !is_possible(memory, domain))) {
+        begin_counters_anew(memory, domain);
         return limits->managed ? POLICY_IMPOSSIBLE : POLICY_UNMANAGED;
+    }
     if (has_report && is_new_report(memory, domain))
         learn_report(memory, config, limits, domain, snapshot);
     learn_size(memory, domain, snapshot->now_usec);
     if (!limits->managed)
         return POLICY_UNMANAGED;
+    if (domain->job != JOB_NONE)
+        return POLICY_BUSY;
     if (!domain->is_running)
         return POLICY_PAUSED;
     if (!has_report)
@@ -637,14 +731,18 @@ static uint64_t surge_kib(const struct policy_config *config, uint64_t usec)
                            USEC_PER_SEC);
 }
 
-/* R, and what the guest can take until then: what it grows by, or may begin to grow by. */
+/* R, and what the guest can take until then: what it grows by, or may begin to grow by. Growth that
+ * was seen only once is believed no further than any guest may begin with, but comes before that of
+ * those who have not begun. */
 static void reckon_headroom(struct policy_decision *decision, const struct policy_config *config,
                             const struct domain *domain, const struct policy_memory *memory)
 {
     uint64_t horizon = horizon_usec(config, domain, memory);
     uint64_t surge = surge_kib(config, horizon);
-    decision->growth_kib =
-        min_u64(multiply_divide(memory->rate_kib_per_sec, horizon, USEC_PER_SEC), domain->max_kib);
+    uint64_t confirmed = multiply_divide(memory->rate_kib_per_sec, horizon, USEC_PER_SEC);
+    uint64_t seen_once = multiply_divide(memory->growth_kib_per_sec, horizon, USEC_PER_SEC);
+    seen_once = min_u64(subtract_to_zero(seen_once, memory->jitter_kib), surge);
+    decision->growth_kib = min_u64(max_u64(confirmed, seen_once), domain->max_kib);
     decision->headroom_kib =
         add_saturated(decision->least_kib, max_u64(surge, decision->growth_kib));
 }
@@ -657,6 +755,16 @@ static bool is_in_flight(const struct policy_memory *memory, uint64_t size_kib, 
            elapsed_usec(memory->moved_usec, now_usec) < IN_FLIGHT_USEC;
 }
 
+/* Huge pages are no part of what the kernel tells of its emulator, nor of what the host has
+ * available. Where only some of its memory is in them, that is told: it counts once. */
+static uint64_t held_now_kib(const struct domain *domain, const struct policy_memory *memory,
+                             uint64_t size_kib)
+{
+    if (domain->obstacle != OBSTACLE_HUGE_PAGES)
+        return memory->rss_kib;
+    return add_saturated(size_kib, min_u64(memory->rss_kib, OVERHEAD_MOST_KIB));
+}
+
 /* What the domain counts for on the host, whatever is decided about it. */
 static void reckon_debt(struct policy_decision *decision, const struct domain *domain,
                         const struct policy_memory *memory, uint64_t now_usec)
@@ -666,7 +774,7 @@ static void reckon_debt(struct policy_decision *decision, const struct domain *d
     decision->from_kib = in_flight ? memory->asked_kib : size;
     /* A guest may take at any time what it was once offered and has not taken yet. */
     decision->owed_kib = memory->has_asked ? max_u64(size, memory->asked_kib) : size;
-    decision->rss_kib = memory->rss_kib;
+    decision->rss_kib = held_now_kib(domain, memory, size);
     decision->overhead_kib = max_u64(max_u64(OVERHEAD_LEAST_KIB, memory->overhead_kib),
                                      subtract_to_zero(memory->rss_kib, size));
     decision->target_kib = decision->from_kib;
@@ -677,7 +785,7 @@ static void reckon_debt(struct policy_decision *decision, const struct domain *d
  * guest would have used that up before it gets a call. */
 static uint64_t least_growth_kib(const struct policy_decision *decision)
 {
-    if (decision->reason == POLICY_STARVING)
+    if (decision->reason == POLICY_STARVING || decision->goal_kib != 0)
         return ARRIVED_KIB;
     uint64_t beyond = subtract_to_zero(decision->headroom_kib, decision->least_kib);
     return min_u64(dead_band_kib(decision->from_kib), max_u64(DEAD_BAND_KIB, beyond / 4));
@@ -688,12 +796,26 @@ static uint64_t least_growth_kib(const struct policy_decision *decision)
 static uint64_t needed_kib(const struct policy_decision *decision, const struct domain *domain,
                            const struct policy_memory *memory, uint64_t now_usec)
 {
-    uint64_t needed = memory->needed_kib;
+    uint64_t needed = memory->steady_kib;
     if (swaps_now(memory, domain, now_usec) && memory->usable_kib < decision->headroom_kib)
         needed = add_saturated(needed, memory->swapping_kib);
     if (swaps_now(memory, domain, now_usec) && memory->usable_kib < decision->least_kib)
         needed = max_u64(needed, decision->from_kib);
     return believed_kib(memory, needed);
+}
+
+static uint64_t goal_kib(const struct policy_config *config, const struct policy_decision *decision,
+                         const struct policy_memory *memory)
+{
+    switch (config->goal) {
+    case POLICY_BALANCE:
+        break;
+    case POLICY_RESTORE:
+        return clamp(memory->found_kib, decision->min_kib, decision->max_kib);
+    case POLICY_RELEASE:
+        return decision->max_kib;
+    }
+    return 0;
 }
 
 /* The figures that the domain itself gives. */
@@ -703,6 +825,7 @@ static void reckon_needs(struct policy_decision *decision, const struct policy_c
 {
     decision->min_kib = min_kib(limits, domain);
     decision->max_kib = max_kib(limits, domain);
+    decision->goal_kib = goal_kib(config, decision, memory);
     decision->shares = clamp(limits->shares, 1, SHARES_MOST);
     decision->least_kib = least_unused_kib(limits, memory);
     reckon_headroom(decision, config, domain, memory);
@@ -713,13 +836,14 @@ static void reckon_needs(struct policy_decision *decision, const struct policy_c
     if (memory->counts_balloon)
         decision->doubt_kib = surge_kib(config, elapsed_usec(memory->used_usec, now_usec));
     decision->needed_kib = needed_kib(decision, domain, memory, now_usec);
-    decision->overclaims = decision->needed_kib < decision->claimed_kib;
+    decision->overclaims = believed_kib(memory, decision->claimed_kib) < decision->claimed_kib;
     decision->unused_kib = subtract_to_zero(decision->from_kib, decision->needed_kib);
     decision->is_insatiable = is_insatiable(memory, limits, now_usec);
     decision->is_famished = is_famished(memory, now_usec);
     decision->can_swap =
-        memory->rest_usec != 0 && elapsed_usec(memory->swapped_usec, now_usec) < CAN_SWAP_USEC;
+        memory->has_swap && elapsed_usec(memory->swap_usec, now_usec) < CAN_SWAP_USEC;
     decision->is_new = !memory->has_unseen || memory->saw_more != memory->counts_balloon;
+    decision->swaps_now = swaps_now(memory, domain, now_usec);
     decision->has_swapped = has_swapped_of_late(memory, now_usec);
     if (decision->unused_kib < decision->least_kib)
         decision->reason = POLICY_STARVING;
@@ -731,6 +855,19 @@ struct pressure {
     bool host_is_low;
     uint64_t lacking_kib; /* what all together need more than the host has to spare */
 };
+
+/* It is to come to its goal, but to keep what it uses and R. */
+static void reckon_farewell(struct policy_decision *decision)
+{
+    uint64_t kept =
+        min_u64(add_saturated(decision->used_kib, decision->least_kib), decision->max_kib);
+    uint64_t wanted = max_u64(decision->goal_kib, kept);
+    if (apart(wanted, decision->from_kib) <= ARRIVED_KIB)
+        return;
+    if (decision->reason != POLICY_STARVING)
+        decision->reason = POLICY_LEFT;
+    decision->wish_kib = decision->ceiling_kib = wanted;
+}
 
 /* What it is to have in the end if the host has enough for all, and the reason for that. */
 static void reckon_wish(struct policy_decision *decision, struct pressure pressure)
@@ -768,10 +905,11 @@ static void reckon_wish(struct policy_decision *decision, struct pressure pressu
 /* Page cache is used, but not needed: it is fed when all others have enough, and only so far. */
 static void wish_for_cache(struct policy_decision *decision)
 {
-    uint64_t all = add_saturated(decision->used_kib, decision->headroom_kib);
+    uint64_t cache = subtract_to_zero(decision->used_kib, decision->claimed_kib);
+    uint64_t all = add_saturated(decision->needed_kib + cache, decision->headroom_kib);
     uint64_t most = add_saturated(CACHE_FACTOR * decision->needed_kib, decision->headroom_kib);
     uint64_t wish = clamp(min_u64(all, most), decision->min_kib, decision->max_kib);
-    if (decision->overclaims || decision->used_kib <= decision->needed_kib)
+    if (decision->overclaims || cache == 0)
         return;
     bool is_worth_it =
         wish > decision->from_kib && wish - decision->from_kib > dead_band_kib(decision->from_kib);
@@ -791,7 +929,7 @@ static uint64_t floor_kib(const struct policy_decision *decision, bool takes_cac
 {
     uint64_t used = takes_cache ? decision->claimed_kib : decision->used_kib;
     uint64_t known = add_saturated(used, decision->doubt_kib);
-    uint64_t kept = min_u64(decision->from_kib, add_saturated(known, least_kib));
+    uint64_t kept = min_u64(decision->owed_kib, add_saturated(known, least_kib));
     return min_u64(decision->ceiling_kib, max_u64(decision->min_kib, kept));
 }
 
@@ -1053,7 +1191,8 @@ static uint64_t sum_of_floors_kib(const struct policy_decision *decisions, size_
 static void count_present_use(struct policy_decision *decision)
 {
     uint64_t enough = add_saturated(decision->claimed_kib, decision->least_kib);
-    decision->bottom_kib = min_u64(decision->bottom_kib, decision->claimed_kib);
+    if (!decision->overclaims)
+        decision->bottom_kib = min_u64(decision->claimed_kib, decision->from_kib);
     decision->wait_kib += decision->growth_kib;
     decision->growth_kib = 0;
     decision->ceiling_kib = max_u64(decision->floor_kib, min_u64(decision->ceiling_kib, enough));
@@ -1133,6 +1272,39 @@ static enum policy_host_state host_state(const struct policy_config *config,
     return state;
 }
 
+/* What is available may be wrong by what the kernel cannot give back after all; who waits for it
+ * knows. */
+static void look_at_pressure(const struct policy_config *config, const struct host *host,
+                             uint64_t now_usec, struct policy_host *memory)
+{
+    uint64_t near_kib = max_u64(multiply_divide(config->host_reserve_kib, PRESSED_RESERVES, 1),
+                                host->total_kib / PRESSED_DIVISOR);
+    uint64_t mark = memory->is_pressed ? RELIEVED_PERMYRIAD : PRESSED_PERMYRIAD;
+    bool shows = host->full_permyriad.known && host->full_permyriad.value >= mark &&
+                 host->available_kib < near_kib;
+    if (!shows)
+        memory->pressed_usec = 0;
+    else if (memory->pressed_usec == 0)
+        memory->pressed_usec = max_u64(now_usec, 1);
+    memory->is_pressed =
+        shows &&
+        (memory->is_pressed || subtract_to_zero(now_usec, memory->pressed_usec) >= PRESSED_USEC);
+}
+
+/* The state by what is available, and one worse under pressure. */
+static void look_at_host(const struct policy_config *config, const struct snapshot *snapshot,
+                         struct policy_host *host)
+{
+    enum policy_host_state before = host->state;
+    if (host->is_pressed && before > POLICY_HOST_HIGH && before < POLICY_HOST_LOW)
+        before--;
+    enum policy_host_state state = host_state(config, &snapshot->host, before);
+    look_at_pressure(config, &snapshot->host, snapshot->now_usec, host);
+    if (host->is_pressed && state != POLICY_HOST_LOW)
+        state++;
+    host->state = state;
+}
+
 /* What all domains come to together. */
 struct totals {
     uint64_t rss_kib;      /* what their emulators hold now */
@@ -1144,9 +1316,9 @@ struct totals {
     bool shares_matter;
 };
 
-/* What all guests together may have, overheads included. */
-static uint64_t pool_kib(const struct policy_config *config, const struct host *host,
-                         const struct totals *totals)
+/* What all guests together may have, overheads and those that are to start included. */
+static uint64_t whole_pool_kib(const struct policy_config *config, const struct host *host,
+                               const struct totals *totals)
 {
     uint64_t pool = add_saturated(host->available_kib, totals->rss_kib);
     /* Pages that are merged are held more than once. */
@@ -1155,14 +1327,12 @@ static uint64_t pool_kib(const struct policy_config *config, const struct host *
     return subtract_to_zero(pool, config->host_reserve_kib);
 }
 
-/* What may be granted now: promised to nobody, and physically there. */
-static uint64_t free_kib(const struct policy_config *config, const struct snapshot *snapshot,
-                         const struct policy_host *host, const struct totals *totals)
+/* What of that is promised to nobody, and physically there. */
+static uint64_t free_kib(const struct policy_config *config, const struct host *host,
+                         const struct totals *totals)
 {
-    if (host->state != POLICY_HOST_HIGH)
-        return 0;
-    return min_u64(subtract_to_zero(host->pool_kib, totals->promised_kib),
-                   subtract_to_zero(snapshot->host.available_kib, config->host_reserve_kib));
+    return min_u64(subtract_to_zero(whole_pool_kib(config, host, totals), totals->promised_kib),
+                   subtract_to_zero(host->available_kib, config->host_reserve_kib));
 }
 
 /* What it needs more than it has. */
@@ -1205,7 +1375,7 @@ static void hold(struct policy_decision *decision, enum policy_bound bound)
  * its share; an interval longer than the window, with a tenth for jitter, makes one step each. */
 static unsigned int steps_per_window(uint64_t interval_usec)
 {
-    uint64_t nearly = GRADUAL_USEC / 10 * 11;
+    uint64_t nearly = (uint64_t)GRADUAL_USEC / 10 * 11;
     if (interval_usec >= nearly)
         return 1;
     return interval_usec >= nearly / 2 ? 2 : 3;
@@ -1239,12 +1409,17 @@ static enum policy_bound bound_of_growth(const struct policy_decision *decision)
                : POLICY_BOUND_POOL;
 }
 
-/* In need small bits are worth a call too. */
+/* What one gives to another is worth a call whatever part of its size that is; in need small bits
+ * are worth one too. */
 static uint64_t least_shrink_kib(const struct policy_decision *decision, struct pressure pressure)
 {
     if (decision->from_kib > decision->max_kib)
         return 0;
-    return dead_band_kib(decision->from_kib) / (pressure.is_hard ? PRESSED_BAND_DIVISOR : 1);
+    if (decision->reason == POLICY_LEFT)
+        return ARRIVED_KIB;
+    uint64_t band =
+        decision->reason == POLICY_SPARE ? dead_band_kib(decision->from_kib) : DEAD_BAND_KIB;
+    return band / (pressure.is_hard ? PRESSED_BAND_DIVISOR : 1);
 }
 
 /* Turns the target of the end into a shrink, a wish to grow (in play for what is unpromised) or a
@@ -1268,7 +1443,7 @@ static void choose_action(struct policy_decision *decision, const struct policy_
         decision->ceiling_kib = target;
     } else if (from - target > least_move) {
         decision->action = POLICY_SHRINK;
-        if (decision->reason != POLICY_SPARE)
+        if (decision->reason != POLICY_SPARE && decision->reason != POLICY_LEFT)
             decision->reason = POLICY_DONATES;
         if (target == decision->min_kib)
             decision->bound = POLICY_BOUND_MIN;
@@ -1346,14 +1521,16 @@ static struct totals look_at_all(const struct policy_config *config,
 
 /* Someone has less than R, and what is free is not enough for all who need more; or the host itself
  * is pressed. */
+/* Who is to start is waited for as one that starves. */
 static struct pressure pressure_on(const struct policy_host *host, const struct totals *totals,
                                    uint64_t spare_kib)
 {
     bool someone_wants = totals->someone_starves && totals->lacking_kib > spare_kib;
     return (struct pressure){
-        .is_hard = someone_wants || host->state >= POLICY_HOST_HARD,
+        .is_hard = someone_wants || host->unmet_kib > 0 || host->state >= POLICY_HOST_HARD,
         .host_is_low = host->state >= POLICY_HOST_LOW,
-        .lacking_kib = subtract_to_zero(totals->lacking_kib, spare_kib),
+        .lacking_kib =
+            add_saturated(subtract_to_zero(totals->lacking_kib, spare_kib), host->unmet_kib),
     };
 }
 
@@ -1362,6 +1539,19 @@ static bool gives_cache(const struct policy_decision *decision, struct pressure 
 {
     uint64_t own_kib = add_saturated(lacking_kib(decision), DEAD_BAND_KIB);
     return pressure.host_is_low || pressure.lacking_kib > own_kib;
+}
+
+/* What is not taken from it, whoever needs it: all it has before it was seen at rest, and while it
+ * swaps in, as nobody knows how much is still to come; its headroom for a while after that. */
+static uint64_t spared_kib(const struct policy_decision *decision, struct pressure pressure)
+{
+    if (decision->is_new)
+        return decision->from_kib;
+    if (pressure.host_is_low || !decision->has_swapped)
+        return 0;
+    if (decision->swaps_now)
+        return decision->from_kib;
+    return min_u64(decision->from_kib, add_saturated(decision->used_kib, decision->headroom_kib));
 }
 
 /* The ranges in which the targets are to be sought. */
@@ -1375,16 +1565,20 @@ static void set_ranges(struct policy_decision *decisions, size_t count, struct p
         /* A report can say more is used than there is, when it is behind a shrink. */
         decision->bottom_kib = min_u64(decision->needed_kib, decision->from_kib);
         decision->wait_kib = most_growth_kib - decision->growth_kib;
-        reckon_wish(decision, pressure);
-        wish_for_cache(decision);
-        if (decision->reason == POLICY_SPARE && decision->is_new)
+        if (decision->goal_kib != 0) {
+            reckon_farewell(decision);
+        } else {
+            reckon_wish(decision, pressure);
+            wish_for_cache(decision);
+        }
+        bool is_to_give = decision->ceiling_kib < decision->from_kib;
+        if (is_to_give && decision->is_new)
             decision->bound = POLICY_BOUND_GRACE;
-        else if (decision->reason == POLICY_SPARE && decision->has_swapped)
+        else if (is_to_give && decision->swaps_now)
             decision->bound = POLICY_BOUND_SWAPPING;
         decision->floor_kib =
             floor_kib(decision, gives_cache(decision, pressure), decision->least_kib);
-        if (decision->is_new || (decision->has_swapped && !pressure.host_is_low))
-            decision->floor_kib = max_u64(decision->floor_kib, decision->from_kib);
+        decision->floor_kib = max_u64(decision->floor_kib, spared_kib(decision, pressure));
         decision->ceiling_kib = max_u64(decision->ceiling_kib, decision->floor_kib);
     }
 }
@@ -1421,10 +1615,13 @@ void policy_decide(const struct policy_config *config, const struct snapshot *sn
     struct totals totals = look_at_all(config, snapshot, limits, memory, decisions);
     if (!snapshot->host.has_memory)
         return;
-    host->state = host_state(config, &snapshot->host, host->state);
-    host->pool_kib = pool_kib(config, &snapshot->host, &totals);
+    look_at_host(config, snapshot, host);
+    uint64_t reserved = snapshot->host.reserved_kib;
+    uint64_t free = free_kib(config, &snapshot->host, &totals);
+    host->pool_kib = subtract_to_zero(whole_pool_kib(config, &snapshot->host, &totals), reserved);
+    host->unmet_kib = subtract_to_zero(reserved, free);
     uint64_t budget = subtract_to_zero(host->pool_kib, totals.fixed_kib);
-    uint64_t spare = free_kib(config, snapshot, host, &totals);
+    uint64_t spare = host->state == POLICY_HOST_HIGH ? subtract_to_zero(free, reserved) : 0;
     struct pressure pressure = pressure_on(host, &totals, spare);
     set_ranges(decisions, count, pressure, totals.most_growth_kib);
     if (totals.shares_matter)

@@ -12,7 +12,44 @@ static double mib(uint64_t kib)
     return (double)kib / 1024.0;
 }
 
-const char *report_reason_text(enum policy_reason reason)
+static const char *obstacle_text(enum domain_obstacle obstacle)
+{
+    switch (obstacle) {
+    case OBSTACLE_NONE: /* of an old record */
+    case OBSTACLE_NO_BALLOON:
+        break;
+    case OBSTACLE_VIRTIO_MEM:
+        return "cannot balloon: it has virtio-mem";
+    case OBSTACLE_HUGE_PAGES:
+        return "cannot balloon: its memory is in huge pages";
+    case OBSTACLE_DEVICE:
+        return "cannot balloon: a device is passed through to it";
+    case OBSTACLE_ENCRYPTED:
+        return "cannot balloon: its memory is encrypted";
+    case OBSTACLE_LOCKED:
+        return "cannot balloon: its memory is locked";
+    }
+    return "no balloon";
+}
+
+static const char *job_text(enum domain_job job)
+{
+    switch (job) {
+    case JOB_NONE:
+        break;
+    case JOB_LEAVES:
+        return "migrating to another host";
+    case JOB_ARRIVES:
+        return "migrating from another host";
+    case JOB_STARTS:
+        return "it is being started";
+    case JOB_SAVES:
+        return "its state is being saved";
+    }
+    return "busy";
+}
+
+const char *report_reason_text(const struct domain *domain, enum policy_reason reason)
 {
     switch (reason) {
     case POLICY_SETTLED:
@@ -27,12 +64,18 @@ const char *report_reason_text(enum policy_reason reason)
         return "has some to spare";
     case POLICY_DONATES:
         return "others need it more";
+    case POLICY_LEFT:
+        return "left like that";
     case POLICY_NO_BALLOON:
-        return "no balloon";
+        return obstacle_text(domain->obstacle);
     case POLICY_UNMANAGED:
         return "not managed";
+    case POLICY_FROZEN:
+        return "its emulator does not answer";
     case POLICY_UNREAD:
         return "it could not be read";
+    case POLICY_BUSY:
+        return job_text(domain->job);
     case POLICY_PAUSED:
         return "paused";
     case POLICY_NO_NEWS:
@@ -81,22 +124,24 @@ const char *report_bound_text(enum policy_bound bound)
 }
 
 /* "starving, 80.0 MiB unused, should be 164.4; the host has no more" */
-static const char *say_why(const struct policy_decision *decision, char words[WORDS_BYTES])
+static const char *say_why(const struct domain *domain, const struct policy_decision *decision,
+                           char words[WORDS_BYTES])
 {
     char figures[WORDS_BYTES / 2] = "";
     const char *bound = report_bound_text(decision->bound);
-    if (!policy_is_held(decision->reason))
+    if (!policy_is_held(decision->reason) && decision->reason != POLICY_LEFT)
         snprintf(figures, sizeof(figures), ", %.1f MiB unused, should be %.1f",
                  mib(decision->unused_kib), mib(decision->headroom_kib));
-    snprintf(words, WORDS_BYTES, "%s%s%s%s", report_reason_text(decision->reason), figures,
+    snprintf(words, WORDS_BYTES, "%s%s%s%s", report_reason_text(domain, decision->reason), figures,
              *bound != '\0' ? "; " : "", bound);
     return words;
 }
 
 void report_arrival(const struct log *log, const struct domain *domain)
 {
-    log_say(log, LOG_LEVEL_INFO, "%s: found, %.1f MiB now, %.1f at most", domain->name,
-            mib(domain->actual_kib.value), mib(domain->max_kib));
+    uint64_t size = domain->actual_kib.known ? domain->actual_kib.value : domain->current_kib;
+    log_say(log, LOG_LEVEL_INFO, "%s: found, %.1f MiB now, %.1f at most", domain->name, mib(size),
+            mib(domain->max_kib));
 }
 
 static const char *say_range(const struct policy_limits *limits, char words[WORDS_BYTES])
@@ -131,21 +176,46 @@ void report_limits(const struct log *log, const struct domain *domain,
         log_say(log, LOG_LEVEL_INFO, "%s: not to be managed", domain->name);
 }
 
+static const char *say_hold(const struct domain *domain, const struct policy_decision *decision,
+                            char text[REPORT_BYTES])
+{
+    char words[WORDS_BYTES];
+    snprintf(text, REPORT_BYTES, "stays at %.1f MiB: %s", mib(decision->from_kib),
+             say_why(domain, decision, words));
+    return text;
+}
+
+static const char *say_action(const struct domain *domain, const struct policy_decision *decision,
+                              char text[REPORT_BYTES])
+{
+    char words[WORDS_BYTES];
+    snprintf(text, REPORT_BYTES, "%.1f -> %.1f MiB: %s", mib(decision->from_kib),
+             mib(decision->target_kib), say_why(domain, decision, words));
+    return text;
+}
+
+const char *report_decision(const struct domain *domain, const struct policy_decision *decision,
+                            char text[REPORT_BYTES])
+{
+    return decision->action == POLICY_HOLD ? say_hold(domain, decision, text)
+                                           : say_action(domain, decision, text);
+}
+
 void report_action(const struct log *log, const struct domain *domain,
                    const struct policy_decision *decision, bool dry_run)
 {
-    char words[WORDS_BYTES];
-    log_say(log, LOG_LEVEL_INFO, "%s: %s%.1f -> %.1f MiB: %s", domain->name,
-            dry_run ? "would go " : "", mib(decision->from_kib), mib(decision->target_kib),
-            say_why(decision, words));
+    char text[REPORT_BYTES];
+    log_say(log, LOG_LEVEL_INFO, "%s: %s%s", domain->name, dry_run ? "would go " : "",
+            say_action(domain, decision, text));
 }
 
 void report_hold(const struct log *log, enum log_level level, const struct domain *domain,
                  const struct policy_decision *decision)
 {
-    char words[WORDS_BYTES];
-    log_say(log, level, "%s: stays at %.1f MiB: %s", domain->name, mib(decision->from_kib),
-            say_why(decision, words));
+    char text[REPORT_BYTES];
+    if (!log_takes(log, level)) /* said of every domain in every cycle */
+        return;
+    log_say(log, level, "%s: %s", domain->name, say_hold(domain, decision, text));
 }
 
 void report_host(const struct log *log, const struct snapshot *snapshot)
@@ -156,4 +226,26 @@ void report_host(const struct log *log, const struct snapshot *snapshot)
     else
         log_say(log, LOG_LEVEL_DEBUG, "host: does not say what it has, %zu domains",
                 snapshot->count);
+}
+
+void report_pressure(const struct log *log, const struct host *host, bool is_pressed)
+{
+    if (is_pressed)
+        log_say(log, LOG_LEVEL_WARNING,
+                "host: its tasks wait for memory, all of them %.1f %% of the last 10 s: it is "
+                "treated as if it had less",
+                (double)host->full_permyriad.value / 100);
+    else
+        log_say(log, LOG_LEVEL_INFO, "host: its tasks do not wait for memory any more");
+}
+
+void report_short_node(const struct log *log, const struct host_node *node)
+{
+    if (node != NULL)
+        log_say(log, LOG_LEVEL_WARNING,
+                "host: node %u is short of memory, the host is not: %.1f of %.1f MiB available "
+                "there",
+                node->id, mib(node->available_kib), mib(node->total_kib));
+    else
+        log_say(log, LOG_LEVEL_INFO, "host: no node is shorter of memory than the host any more");
 }

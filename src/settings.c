@@ -201,8 +201,11 @@ const char *settings_quote(const char *text, char buffer[SETTINGS_QUOTE_BYTES])
 {
     static const char cut[] = "...";
     size_t i = 0;
-    for (; text[i] != '\0' && i < SETTINGS_QUOTE_BYTES - 1; i++)
-        buffer[i] = text[i] >= ' ' && text[i] <= '~' ? text[i] : '?';
+    for (; i < SETTINGS_QUOTE_BYTES - 1 && text[i] != '\0'; i++) {
+        buffer[i] = text[i];
+        if (text[i] < ' ' || text[i] > '~')
+            buffer[i] = '?';
+    }
     buffer[i] = '\0';
     if (text[i] != '\0')
         memcpy(buffer + SETTINGS_QUOTE_BYTES - sizeof(cut), cut, sizeof(cut));

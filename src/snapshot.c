@@ -1,6 +1,8 @@
 /* snapshot.c - the snapshot's storage; its figures are others' business. */
 #include "snapshot.h"
 
+#include "arithmetic.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +11,8 @@ int snapshot_reserve(struct snapshot *snapshot, size_t capacity)
 {
     if (capacity <= snapshot->capacity)
         return 0;
+    if (snapshot->is_borrowed)
+        return -ENOMEM;
     struct domain *grown = reallocarray(snapshot->domains, capacity, sizeof(*grown));
     if (grown == NULL)
         return -ENOMEM;
@@ -34,10 +38,36 @@ size_t snapshot_find(const struct snapshot *snapshot, const uint8_t uuid[DOMAIN_
     return (size_t)(found - snapshot->domains);
 }
 
+/* Less than it should have, as a part of that; 1 and more: it has it. */
+static double plenty_of_node(const struct host *host, const struct host_node *node,
+                             uint64_t reserve_kib)
+{
+    double part = (double)reserve_kib * ((double)node->total_kib / (double)host->total_kib);
+    return part > 0 ? (double)node->available_kib / part : 2;
+}
+
+size_t snapshot_short_node(const struct host *host, uint64_t reserve_kib, size_t was)
+{
+    static const double recovered = 17.0 / 16.0;
+    size_t shortest = host->node_count;
+    double least = recovered;
+    if (!host->has_memory || host->total_kib == 0 || host->available_kib < reserve_kib)
+        return host->node_count;
+    for (size_t i = 0; i < host->node_count; i++) {
+        double plenty = plenty_of_node(host, &host->nodes[i], reserve_kib);
+        if (plenty < least && plenty < (i == was ? recovered : 1)) {
+            shortest = i;
+            least = plenty;
+        }
+    }
+    return shortest;
+}
+
 void snapshot_release(struct snapshot *snapshot)
 {
     if (snapshot == NULL)
         return;
-    free(snapshot->domains);
+    if (!snapshot->is_borrowed)
+        free(snapshot->domains);
     *snapshot = (struct snapshot){0};
 }

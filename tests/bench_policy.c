@@ -104,7 +104,8 @@ static uint64_t time_decision(struct host_of_many *many, uint64_t total_kib, uin
 {
     many->snapshot.now_usec += SEC;
     many->snapshot.wall_sec = (int64_t)(many->snapshot.now_usec / SEC);
-    many->snapshot.host = (struct host){true, total_kib, available_kib};
+    many->snapshot.host =
+        (struct host){.has_memory = true, .total_kib = total_kib, .available_kib = available_kib};
     for (size_t i = 0; i < DOMAINS; i++)
         many->snapshot.domains[i].last_update_sec.value = many->snapshot.now_usec / SEC;
     uint64_t start = now_nsec();

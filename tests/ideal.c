@@ -67,7 +67,7 @@ uint64_t world_rss_kib(const struct world *world)
 
 void world_decide(struct world *world)
 {
-    uint64_t taken = world_rss_kib(world);
+    uint64_t taken = world_rss_kib(world) + world->set_aside_kib;
     world->snapshot.domains = world->domains;
     world->snapshot.host.has_memory = true;
     world->snapshot.host.total_kib = world->host_kib;

@@ -28,6 +28,7 @@ struct world {
     uint64_t used_kib[WORLD_MOST];      /* what the guest really uses, kernel included */
     uint64_t reported_usec[WORLD_MOST]; /* when a report last came, in random worlds */
     uint64_t host_kib;                  /* the host's memory for guests and itself */
+    uint64_t set_aside_kib;             /* what of that is in huge pages */
     unsigned int moves;                 /* requests made in the last cycle */
 };
 

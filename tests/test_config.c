@@ -74,6 +74,7 @@ START_TEST(has_the_documented_defaults)
     ck_assert_uint_eq(bench->config.policy.host_reserve_kib, 200 * MIB);
     ck_assert_uint_eq(bench->config.policy.surge_kib_per_sec, 28 * MIB);
     ck_assert_int_eq(bench->config.policy.metric, POLICY_UNUSED);
+    ck_assert(!bench->config.is_ksm_auto);
     struct policy_limits limits = limits_of(bench, "vm1");
     ck_assert(limits.managed);
     ck_assert_uint_eq(limits.min_kib, 200 * MIB);
@@ -94,6 +95,7 @@ START_TEST(takes_every_key)
                      "host-reserve = 1GiB\n"
                      "surge = 10M\n"
                      "metric = usable\n"
+                     "ksm = auto\n"
                      "min = 300\n"
                      "max = 4G\n"
                      "headroom = 64M\n"
@@ -109,6 +111,7 @@ START_TEST(takes_every_key)
     ck_assert_uint_eq(bench->config.policy.host_reserve_kib, GIB);
     ck_assert_uint_eq(bench->config.policy.surge_kib_per_sec, 10 * MIB);
     ck_assert_int_eq(bench->config.policy.metric, POLICY_USABLE);
+    ck_assert(bench->config.is_ksm_auto);
     struct policy_limits limits = limits_of(bench, "vm2");
     ck_assert(limits.managed && limits.min_kib == 300 * MIB && limits.max_kib == 4 * GIB);
     ck_assert(limits.headroom_kib == 64 * MIB && limits.headroom_percent == 0);
@@ -218,6 +221,9 @@ static const struct {
     {"[coordinator]\nsurge = 2000000G\n",
      ":2: surge '2000000G': out of range, expected " SIZE_WORDS ", at most 1048576GiB"},
     {"[coordinator]\nmetric = free\n", ":2: metric 'free': expected unused or usable"},
+    {"[coordinator]\nksm = on\n", ":2: ksm 'on': expected auto or off"},
+    {"[coordinator]\nksm = off\nksm = off\n",
+     ":3: ksm is set already in this section, expected once"},
     {"[coordinator]\nmin = 0\n",
      ":2: min '0': out of range, expected " SIZE_WORDS ", from 1MiB to 1048576GiB"},
     {"[coordinator]\nmin =\n", ":2: min '': expected " SIZE_WORDS ", from 1MiB to 1048576GiB"},
@@ -232,11 +238,11 @@ static const struct {
     {"[domain vm1]\nmanaged = maybe\n", ":2: managed 'maybe': expected yes or no"},
     /* keys */
     {"[coordinator]\nmanaged = no\n",
-     ":2: unknown key 'managed', expected host-reserve, surge, metric, min, max, headroom or "
-     "shares"},
-    {"[coordinator]\nhost_reserve = 1\n",
-     ":2: unknown key 'host_reserve', expected host-reserve, surge, metric, min, max, headroom or "
-     "shares"},
+     ":2: unknown key 'managed', expected host-reserve, surge, metric, ksm, min, max, headroom "
+     "or shares"},
+    {"[coordinator]\nhost_reserve = 1\n", ":2: unknown key 'host_reserve', expected host-reserve, "
+                                          "surge, metric, ksm, min, max, headroom "
+                                          "or shares"},
     {"[domain vm1]\nsurge = 1\n",
      ":2: unknown key 'surge', expected min, max, shares, headroom or managed"},
     {"[domain vm1]\n= 300\n", ":2: unknown key '', expected min, max, shares, headroom or managed"},

@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
-enum { WORDS = 8 };
+enum { WORDS = 12 };
 
 static int parse(const char *const words[WORDS], struct options *options, char *error)
 {
@@ -26,6 +26,7 @@ static const struct {
 } rejected[] = {
     {{NULL}, "INTERVAL", "0.1 to 3600"},
     {{"abc"}, "'abc'", "0.1 to 3600"},
+    {{"stauts"}, "'stauts': neither a command", "0.1 to 3600; see --help"},
     {{"0"}, "'0'", "0.1 to 3600"},
     {{"-1"}, "'-1'", "0.1 to 3600"},
     {{"-5"}, "'-5'", "0.1 to 3600"},
@@ -54,11 +55,26 @@ static const struct {
     {{"--min=300", "-xv", "1"}, "'-x'", "--help"},
     {{"-c", "", "1"}, "--connect ''", "URI"},
     {{"--config=", "1"}, "--config ''", "a file"},
+    {{"--state-dir", "", "1"}, "--state-dir ''", "a directory"},
+    {{"1", "--state-dir"}, "'--state-dir'", "needs an argument"},
     {{"1", "-f"}, "'-f'", "needs an argument"},
     {{"--metric", "free", "1"}, "--metric 'free'", "unused or usable"},
+    {{"--ksm", "on", "1"}, "--ksm 'on'", "auto or off"},
     {{"--headroom=101%", "1"}, "--headroom '101%'", "1% to 100%"},
     {{"--headroom", "%", "1"}, "--headroom '%'", "1% to 100%"},
+    {{"--call-timeout", "0.9", "1"}, "--call-timeout '0.9': out of range", "from 1 to 3600"},
+    {{"--call-timeout", "soon", "1"}, "--call-timeout 'soon': not a", "from 1 to 3600"},
+    {{"--log-format", "xml", "1"}, "--log-format 'xml'", "text or json"},
+    {{"--on-exit", "shrink", "1"}, "--on-exit 'shrink'", "leave, restore or release"},
+    {{"--on-exit=", "1"}, "--on-exit ''", "leave, restore or release"},
+    {{"--on-exit=restore", "-1", "1"}, "--once", "--on-exit"},
     {{"-q", "-v", "1"}, "--verbose", "--quiet"},
+    {{"--metrics", "", "1"}, "--metrics ''", ".prom"},
+    {{"--metrics", ".prom", "1"}, "--metrics '.prom'", "ends in .prom"},
+    {{"--metrics=/dev/stdout", "1"}, "--metrics '/dev/stdout'", "ends in .prom"},
+    {{"--metrics=a.prom.txt", "1"}, "--metrics 'a.prom.txt'", "ends in .prom"},
+    {{"1", "--metrics"}, "'--metrics'", "needs an argument"},
+    {{"--metrics=a.prom", "-1", "1"}, "--once", "--metrics"},
 };
 
 START_TEST(names_what_it_rejects)
@@ -86,7 +102,11 @@ START_TEST(has_the_documented_defaults)
     ck_assert_int_eq(options.command, OPTIONS_RUN);
     ck_assert_ptr_null(options.uri);
     ck_assert_ptr_null(options.config_path);
+    ck_assert_ptr_null(options.state_dir);
+    ck_assert_ptr_null(options.metrics_path);
     ck_assert_uint_eq(options.interval_usec, 2 * SEC);
+    ck_assert_uint_eq(options.call_timeout_usec, 5 * SEC);
+    ck_assert_int_eq(options.on_exit, POLICY_BALANCE);
     ck_assert(!options.dry_run && !options.once && !options.verbose && !options.quiet);
     for (size_t i = 0; i < OPTIONS_KNOBS; i++)
         ck_assert_ptr_null(options.knobs[i]);
@@ -98,16 +118,24 @@ START_TEST(takes_every_option)
     struct options options;
     char error[OPTIONS_ERROR_BYTES];
     ck_assert_int_eq(parse((const char *const[WORDS]){"-n1v", "0.5", "--connect", "test:///default",
-                                                      "--config", "a.conf"},
+                                                      "--config", "a.conf", "--state-dir=s"},
                            &options, error),
                      0);
     ck_assert(options.dry_run && options.once && options.verbose && !options.quiet);
     ck_assert_str_eq(options.uri, "test:///default");
     ck_assert_str_eq(options.config_path, "a.conf");
+    ck_assert_str_eq(options.state_dir, "s");
     ck_assert_uint_eq(options.interval_usec, SEC / 2);
-    ck_assert_int_eq(parse((const char *const[WORDS]){"-f", "b.conf", "-q", "1"}, &options, error),
+    ck_assert_int_eq(parse((const char *const[WORDS]){"-f", "b.conf", "-q", "--call-timeout", "1.5",
+                                                      "--on-exit", "release", "--log-format=json",
+                                                      "--metrics=/x/a.prom", "1"},
+                           &options, error),
                      0);
+    ck_assert_uint_eq(options.call_timeout_usec, SEC * 3 / 2);
+    ck_assert_int_eq(options.on_exit, POLICY_RELEASE);
+    ck_assert(options.is_json);
     ck_assert_str_eq(options.config_path, "b.conf");
+    ck_assert_str_eq(options.metrics_path, "/x/a.prom");
     ck_assert(options.quiet);
 }
 END_TEST
@@ -121,16 +149,20 @@ START_TEST(wins_over_the_configuration)
     ck_assert_int_eq(config_set(&config, "max", "600", error), 0);
     ck_assert_int_eq(config_set(&config, "headroom", "64", error), 0);
     ck_assert_int_eq(config_set(&config, "shares", "7", error), 0);
-    ck_assert_int_eq(
-        parse((const char *const[WORDS]){"--min=1G", "--headroom=20%", "--surge", "0",
-                                         "--host-reserve=2GiB", "--metric=usable", "0.5"},
-              &options, error),
-        0);
+    ck_assert_int_eq(parse((const char *const[WORDS]){"--min=1G", "--headroom=20%", "--surge", "0",
+                                                      "--host-reserve=2GiB", "--metric=usable",
+                                                      "--ksm=auto", "0.5"},
+                           &options, error),
+                     0);
     options_apply(&options, &config);
     ck_assert_uint_eq(config.policy.interval_usec, SEC / 2);
     ck_assert_uint_eq(config.policy.host_reserve_kib, 2 * GIB);
     ck_assert_uint_eq(config.policy.surge_kib_per_sec, 0);
     ck_assert_int_eq(config.policy.metric, POLICY_USABLE);
+    ck_assert(config.is_ksm_auto);
+    ck_assert_int_eq(parse((const char *const[WORDS]){"--ksm", "off", "1"}, &options, error), 0);
+    options_apply(&options, &config); /* the command line wins */
+    ck_assert(!config.is_ksm_auto);
     ck_assert_uint_eq(config.defaults.min_kib.value, GIB);
     ck_assert_uint_eq(config.defaults.max_kib.value, GIB); /* moved: it ranks lower */
     ck_assert_uint_eq(config.defaults.shares.value, 7);
@@ -169,16 +201,20 @@ END_TEST
 
 START_TEST(help_names_every_option_and_fits_a_screen)
 {
-    static const char *const names[] = {"--connect", "--host-reserve", "--min",    "--headroom",
-                                        "--surge",   "--dry-run",      "--config", "--metric",
-                                        "--once",    "--verbose",      "--quiet",  "--help",
-                                        "--version", "INTERVAL"};
+    static const char *const names[] = {
+        "--connect",   "--host-reserve", "--min",     "--headroom",     "--surge",
+        "--dry-run",   "--config",       "--metric",  "--call-timeout", "--on-exit",
+        "--state-dir", "--once",         "--verbose", "--quiet",        "--help",
+        "--version",   "--record",       "--metrics", "--log-format",   "--ksm",
+        "INTERVAL"};
     for (size_t i = 0; i < COUNT_OF(names); i++)
         ck_assert_msg(strstr(options_usage, names[i]) != NULL, "no %s in the usage", names[i]);
     size_t lines = 0;
     for (const char *at = options_usage; (at = strchr(at, '\n')) != NULL; at++)
         lines++;
     ck_assert_uint_le(lines, 24);
+    for (const char *at = options_usage; *at != '\0'; at = strchr(at, '\n') + 1)
+        ck_assert_msg(strcspn(at, "\n") <= 80, "too wide: %.80s", at);
 }
 END_TEST
 

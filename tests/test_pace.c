@@ -27,7 +27,7 @@ START_TEST(pauses_grow_with_the_outage)
     static const struct {
         uint64_t outage_sec;
         uint64_t want_sec;
-    } rows[] = {{0, 1}, {1, 1}, {8, 1}, {16, 2}, {80, 10}, {240, 30}, {100000, 30}};
+    } rows[] = {{0, 1}, {1, 1}, {16, 1}, {32, 2}, {160, 10}, {480, 30}, {100000, 30}};
     for (size_t i = 0; i < COUNT_OF(rows); i++)
         ck_assert_uint_eq(pace_retry_usec(rows[i].outage_sec * SEC), rows[i].want_sec * SEC);
 }

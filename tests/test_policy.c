@@ -84,6 +84,55 @@ START_TEST(stops_at_the_minimum)
 }
 END_TEST
 
+/* A host full of guests that have what they should have, and some of whose memory is asked for one
+ * that is to start: they give of their headrooms, and nobody goes below R or his minimum. */
+START_TEST(frees_what_is_reserved)
+{
+    struct world world = world_make_course(0);
+    world.limits[0].min_kib = 330 * MIB;
+    world.host_kib = 4 * (345 * MIB + OVERHEAD_KIB) + world.config.host_reserve_kib;
+    for (size_t i = 0; i < 4; i++)
+        world.domains[i].actual_kib.value = 345 * MIB;
+    for (size_t i = 0; i < 4; i++)
+        world.domains[i].rss_kib.value = 345 * MIB + OVERHEAD_KIB;
+    world_run(&world, 5);
+    ck_assert_uint_eq(world.domains[1].actual_kib.value, 345 * MIB);
+    world.snapshot.host.reserved_kib = 100 * MIB;
+    world_decide(&world);
+    ck_assert_uint_eq(world.host.unmet_kib, 100 * MIB);
+    world_run(&world, 6);
+    ck_assert_uint_eq(world.host.unmet_kib, 0);
+    ck_assert_uint_ge(world.domains[0].actual_kib.value, 330 * MIB);
+    ck_assert_uint_ge(world.snapshot.host.available_kib, 100 * MIB + world.config.host_reserve_kib);
+    world.snapshot.host.reserved_kib = GIB; /* more than can be had */
+    world_run(&world, 20);
+    for (size_t i = 0; i < 4; i++) {
+        ck_assert_uint_ge(world_unused_kib(&world, i), 100 * MIB);
+        ck_assert_uint_ge(world.domains[i].actual_kib.value, world.limits[i].min_kib);
+    }
+    ck_assert_uint_gt(world.host.unmet_kib, 0);
+    ck_assert_uint_lt(world.host.unmet_kib, GIB - 100 * MIB); /* what could be had was */
+}
+END_TEST
+
+/* What is kept for one that is to start is nobody else's to grow into. */
+START_TEST(what_is_reserved_is_granted_to_nobody)
+{
+    struct world world = world_make(0);
+    world_add(&world, 512 * MIB, 180 * MIB, 2048 * MIB);
+    world.host_kib = 512 * MIB + OVERHEAD_KIB + world.config.host_reserve_kib + GIB;
+    world.snapshot.host.reserved_kib = GIB - 100 * MIB;
+    world_run(&world, 3);
+    world.used_kib[0] = 1500 * MIB; /* as much as it can */
+    world_run(&world, 10);
+    ck_assert_uint_le(world.domains[0].actual_kib.value, (512 + 100) * MIB);
+    ck_assert_uint_eq(world.host.unmet_kib, 0);
+    world.snapshot.host.reserved_kib = 0;
+    world_run(&world, 10);
+    ck_assert_uint_gt(world.domains[0].actual_kib.value, 1200 * MIB);
+}
+END_TEST
+
 /* ---- bad statistics: a table of damages to a guest that would otherwise be made to give ---- */
 
 static void lose_unused(struct domain *domain)
@@ -114,6 +163,25 @@ static void lose_actual(struct domain *domain)
 static void lose_balloon(struct domain *domain)
 {
     domain->has_balloon = false;
+}
+
+static void begin_to_migrate(struct domain *domain)
+{
+    domain->job = JOB_LEAVES;
+}
+
+static void be_saved(struct domain *domain)
+{
+    domain->job = JOB_SAVES;
+    domain->is_running = false;
+}
+
+static void arrive(struct domain *domain)
+{
+    domain->job = JOB_ARRIVES;
+    domain->is_running = false;
+    domain->current_kib = domain->actual_kib.value;
+    domain->actual_kib = domain->rss_kib = domain->last_update_sec = (struct figure){0};
 }
 
 static void claim_more_unused_than_there_is(struct domain *domain)
@@ -152,6 +220,9 @@ static const struct {
     {"never updated", never_update, POLICY_NO_NEWS},
     {"no actual", lose_actual, POLICY_UNREAD},
     {"no balloon", lose_balloon, POLICY_NO_BALLOON},
+    {"migrates", begin_to_migrate, POLICY_BUSY},
+    {"is saved", be_saved, POLICY_BUSY},
+    {"arrives", arrive, POLICY_BUSY},
     {"unused > available", claim_more_unused_than_there_is, POLICY_IMPOSSIBLE},
     {"available > max", claim_more_than_its_maximum, POLICY_IMPOSSIBLE},
     {"unused = available = 2^64-1", claim_everything, POLICY_IMPOSSIBLE},
@@ -663,6 +734,182 @@ START_TEST(a_domain_that_cannot_be_read_changes_nothing_for_others)
 }
 END_TEST
 
+/* ---- when the coordinator ends ---- */
+
+START_TEST(restores_the_sizes_that_were_found)
+{
+    struct world world = world_make_course(8 * GIB);
+    world.used_kib[0] = 900 * MIB;
+    world.used_kib[1] = 420 * MIB;
+    world.domains[3].actual_kib.value = 2048 * MIB; /* still boots: its driver is not up yet */
+    world.domains[3].current_kib = 700 * MIB;
+    world_run(&world, 60);
+    ck_assert_uint_gt(world.domains[0].actual_kib.value, 1000 * MIB);
+    ck_assert_uint_lt(world.domains[2].actual_kib.value, 400 * MIB);
+    world.used_kib[0] = 180 * MIB;
+    world.config.goal = POLICY_RESTORE;
+    world_run(&world, 40);
+    ck_assert_uint_eq(world.moves, 0);
+    ck_assert_uint_eq(world.domains[0].actual_kib.value / MIB, 512);
+    ck_assert_uint_eq(world.domains[1].actual_kib.value / MIB, 520); /* keeps R */
+    ck_assert_uint_eq(world.domains[2].actual_kib.value / MIB, 512);
+    ck_assert_uint_eq(world.domains[3].actual_kib.value / MIB, 700);
+}
+END_TEST
+
+START_TEST(restoring_is_gradual)
+{
+    struct world world = world_make_course(8 * GIB);
+    world.used_kib[0] = 1500 * MIB;
+    world_run(&world, 40);
+    world.used_kib[0] = 180 * MIB;
+    world_cycle(&world);
+    uint64_t size = world.domains[0].actual_kib.value;
+    world.config.goal = POLICY_RESTORE;
+    world_cycle(&world);
+    ck_assert_uint_lt(world.domains[0].actual_kib.value, size);
+    ck_assert_uint_ge(world.domains[0].actual_kib.value, size - size / 16 - 1);
+}
+END_TEST
+
+START_TEST(releases_what_the_host_can_promise)
+{
+    struct world ample = world_make_course(16 * GIB);
+    world_run(&ample, 40);
+    ample.config.goal = POLICY_RELEASE;
+    world_run(&ample, 3);
+    for (size_t i = 0; i < 4; i++)
+        ck_assert_uint_eq(ample.domains[i].actual_kib.value, 2048 * MIB);
+
+    struct world tight = world_make_course(4 * GIB);
+    tight.used_kib[0] = 700 * MIB;
+    world_run(&tight, 40);
+    tight.config.goal = POLICY_RELEASE;
+    world_run(&tight, 10);
+    uint64_t promised = 0;
+    for (size_t i = 0; i < 4; i++)
+        promised += tight.decisions[i].owed_kib + tight.decisions[i].overhead_kib;
+    ck_assert_uint_le(promised, tight.host.pool_kib);
+    ck_assert_uint_gt(promised, tight.host.pool_kib - 64 * MIB);
+    for (size_t i = 1; i < 4; i++)
+        ck_assert_uint_le(world_unused_kib(&tight, i), world_unused_kib(&tight, 0) + 16 * MIB);
+}
+END_TEST
+
+START_TEST(a_frozen_domain_counts_at_its_size)
+{
+    struct world world = world_make_course(5 * GIB);
+    world_run(&world, 40);
+    uint64_t size = world.domains[0].actual_kib.value;
+    world.domains[0].is_frozen = true;
+    world.domains[0].actual_kib = (struct figure){0};
+    world_add(&world, 700 * MIB, 300 * MIB, 2048 * MIB); /* this one has never been seen before */
+    struct domain *unseen = &world.domains[4];
+    unseen->is_frozen = true;
+    unseen->current_kib = 700 * MIB;
+    unseen->actual_kib = (struct figure){0};
+    world.used_kib[1] += 150 * MIB;
+    world_decide(&world);
+    world_advance(&world);
+    world_decide(&world);
+    ck_assert_int_eq(world.decisions[0].reason, POLICY_FROZEN);
+    ck_assert_int_eq(world.decisions[0].action, POLICY_HOLD);
+    ck_assert_uint_eq(world.decisions[0].owed_kib, size);
+    ck_assert_uint_eq(world.decisions[4].owed_kib, 700 * MIB);
+    ck_assert_int_eq(world.decisions[1].action, POLICY_GROW);
+}
+END_TEST
+
+/* One guest that cannot balloon, whose balloon says 512 of 2048 MiB, and one that needs much. */
+static const struct {
+    const char *name;
+    enum domain_obstacle obstacle;
+    uint64_t rss_mib; /* of the first, its emulator's own 20 included */
+    uint64_t owed_mib;
+    uint64_t held_mib;
+} obstacle_rows[] = {
+    {"an old record", OBSTACLE_NONE, 532, 512, 532},
+    {"no balloon", OBSTACLE_NO_BALLOON, 532, 512, 532},
+    {"virtio-mem", OBSTACLE_VIRTIO_MEM, 532, 512, 532},
+    {"locked", OBSTACLE_LOCKED, 2068, 2048, 2068},
+    {"a device", OBSTACLE_DEVICE, 2068, 2048, 2068},
+    {"encrypted", OBSTACLE_ENCRYPTED, 2068, 2048, 2068},
+    /* pinned only as the guest begins to use the device: it will be all */
+    {"a device, not all pinned yet", OBSTACLE_DEVICE, 532, 2048, 532},
+    /* the kernel tells of none of them */
+    {"huge pages", OBSTACLE_HUGE_PAGES, 20, 2048, 2068},
+    /* of some only; what it tells of counts once */
+    {"huge pages in part", OBSTACLE_HUGE_PAGES, 1044, 2048, 2048 + 128},
+};
+
+START_TEST(who_cannot_balloon_counts_for_what_the_host_holds)
+{
+    struct world world = world_make(0);
+    const char *name = obstacle_rows[_i].name;
+    world_add(&world, 512 * MIB, 300 * MIB, 2048 * MIB);
+    world_add(&world, 512 * MIB, 480 * MIB, 2048 * MIB);
+    world.domains[0].has_balloon = false;
+    world.domains[0].obstacle = obstacle_rows[_i].obstacle;
+    world.domains[0].rss_kib.value = obstacle_rows[_i].rss_mib * MIB;
+    world.set_aside_kib = obstacle_rows[_i].obstacle == OBSTACLE_HUGE_PAGES ? 2048 * MIB : 0;
+    world.host_kib = 3000 * MIB + world_rss_kib(&world) + world.set_aside_kib;
+    world_run(&world, 2);
+    const struct policy_decision *got = &world.decisions[0];
+    ck_assert_int_eq(got->action, POLICY_HOLD);
+    ck_assert_int_eq(got->reason, POLICY_NO_BALLOON);
+    ck_assert_msg(got->owed_kib == obstacle_rows[_i].owed_mib * MIB, "%s: owed %lu MiB", name,
+                  got->owed_kib / MIB);
+    ck_assert_msg(got->rss_kib == obstacle_rows[_i].held_mib * MIB, "%s: held %lu MiB", name,
+                  got->rss_kib / MIB);
+    ck_assert_uint_eq(got->from_kib, got->owed_kib);
+    ck_assert_uint_eq(got->target_kib, got->owed_kib);
+    ck_assert_uint_gt(world.domains[1].actual_kib.value, 600 * MIB); /* it has grown */
+}
+END_TEST
+
+/* What is in huge pages is neither available nor taken from what is. */
+START_TEST(huge_pages_take_nothing_from_the_others)
+{
+    struct world with = world_make(0);
+    struct world without = world_make(0);
+    world_add(&without, 512 * MIB, 300 * MIB, 2048 * MIB);
+    world_add(&with, 512 * MIB, 300 * MIB, 2048 * MIB);
+    world_add(&with, 16 * GIB, 300 * MIB, 16 * GIB);
+    with.domains[1].has_balloon = false;
+    with.domains[1].obstacle = OBSTACLE_HUGE_PAGES;
+    with.domains[1].rss_kib.value = 100 * MIB;
+    /* the same is available on both */
+    without.host_kib = 600 * MIB + world_rss_kib(&without);
+    with.set_aside_kib = 16 * GIB;
+    with.host_kib = 600 * MIB + world_rss_kib(&with) + with.set_aside_kib;
+    world_run(&without, 20);
+    world_run(&with, 20);
+    ck_assert_int_eq(with.host.state, POLICY_HOST_HIGH);
+    ck_assert_uint_eq(with.domains[0].actual_kib.value, without.domains[0].actual_kib.value);
+    ck_assert_uint_eq(with.host.pool_kib - with.decisions[1].owed_kib -
+                          with.decisions[1].overhead_kib,
+                      without.host.pool_kib);
+}
+END_TEST
+
+START_TEST(who_migrates_keeps_what_it_was_promised)
+{
+    struct world world = world_make(0);
+    world_add(&world, 512 * MIB, 300 * MIB, 2048 * MIB);
+    world.host_kib = 3000 * MIB + world_rss_kib(&world);
+    world_run(&world, 2);
+    world.decisions[0].target_kib = 900 * MIB;
+    policy_asked(&world.memory[0], &world.decisions[0], world.snapshot.now_usec);
+    world.domains[0].job = JOB_LEAVES;
+    for (int i = 0; i < 20; i++) {
+        world_decide(&world);
+        ck_assert_int_eq(world.decisions[0].reason, POLICY_BUSY);
+        ck_assert_int_eq(world.decisions[0].action, POLICY_HOLD);
+        ck_assert_uint_eq(world.decisions[0].owed_kib, 900 * MIB);
+    }
+}
+END_TEST
+
 START_TEST(a_paused_domain_keeps_what_it_was_promised)
 {
     struct world world = world_make(0);
@@ -770,7 +1017,9 @@ static void randomize_config(uint64_t *state, struct policy_config *config)
     };
     if (random_between(state, 0, 9) == 0)
         *config = (struct policy_config){random_next(state) | 1, random_size(state),
-                                         random_size(state), POLICY_UNUSED};
+                                         random_size(state), POLICY_UNUSED, POLICY_BALANCE};
+    if (random_between(state, 0, 9) == 0)
+        config->goal = random_between(state, 0, 1) == 0 ? POLICY_RESTORE : POLICY_RELEASE;
 }
 
 static void randomize_limits(uint64_t *state, struct policy_limits *limits)
@@ -801,6 +1050,7 @@ static void perturb_world(uint64_t *state, struct world *world)
     world->snapshot.host = (struct host){
         .has_memory = random_between(state, 0, 9) != 0,
         .available_kib = random_size(state),
+        .reserved_kib = random_between(state, 0, 3) == 0 ? random_size(state) : 0,
     };
     for (size_t i = 0; i < world->snapshot.count; i++) {
         struct domain *domain = &world->domains[i];
@@ -828,7 +1078,8 @@ static uint64_t pool_of(const struct world *world)
     uint64_t pool = world->snapshot.host.available_kib;
     for (size_t i = 0; i < world->snapshot.count; i++)
         pool = add(pool, world->memory[i].rss_kib);
-    return pool > world->config.host_reserve_kib ? pool - world->config.host_reserve_kib : 0;
+    uint64_t kept = add(world->config.host_reserve_kib, world->snapshot.host.reserved_kib);
+    return pool > kept ? pool - kept : 0;
 }
 
 static uint64_t size_of_domain(const struct domain *domain, const struct policy_memory *memory)
@@ -938,7 +1189,8 @@ static void check_host(const struct world *world, uint64_t seed)
     }
     if (!grows)
         return;
-    ck_assert_msg(host->has_memory && host->available_kib > world->config.host_reserve_kib,
+    ck_assert_msg(host->has_memory &&
+                      host->available_kib > add(world->config.host_reserve_kib, host->reserved_kib),
                   "seed %lu: G2, growth at the reserve", seed);
     ck_assert_msg(promised_in(world) <= pool_of(world), "seed %lu: G3, promises %lu of %lu KiB",
                   seed, promised_in(world), pool_of(world));
@@ -1048,6 +1300,8 @@ Suite *make_suite(void)
     tcase_add_loop_test(tables, holds_without_good_statistics, 0, COUNT_OF(damages));
     tcase_add_test(tables, a_guest_of_impossible_size_counts_for_its_maximum);
     tcase_add_test(tables, stops_at_the_minimum);
+    tcase_add_test(tables, frees_what_is_reserved);
+    tcase_add_test(tables, what_is_reserved_is_granted_to_nobody);
     tcase_add_test(tables, report_period_follows_the_interval);
     suite_add_tcase(suite, tables);
 
@@ -1080,6 +1334,14 @@ Suite *make_suite(void)
     tcase_add_test(scarcity, a_shrink_that_does_not_arrive_is_not_piled_upon);
     tcase_add_test(scarcity, a_balloon_that_somebody_else_moved_is_reckoned_as_it_is);
     tcase_add_test(scarcity, a_domain_that_cannot_be_read_changes_nothing_for_others);
+    tcase_add_test(scarcity, restores_the_sizes_that_were_found);
+    tcase_add_test(scarcity, restoring_is_gradual);
+    tcase_add_test(scarcity, releases_what_the_host_can_promise);
+    tcase_add_test(scarcity, a_frozen_domain_counts_at_its_size);
+    tcase_add_loop_test(scarcity, who_cannot_balloon_counts_for_what_the_host_holds, 0,
+                        COUNT_OF(obstacle_rows));
+    tcase_add_test(scarcity, huge_pages_take_nothing_from_the_others);
+    tcase_add_test(scarcity, who_migrates_keeps_what_it_was_promised);
     tcase_add_test(scarcity, a_paused_domain_keeps_what_it_was_promised);
     tcase_add_test(scarcity, a_ramp_of_a_large_guest_never_starves);
     tcase_add_test(scarcity, a_host_that_does_not_say_what_it_has_moves_nobody);

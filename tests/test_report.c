@@ -86,11 +86,32 @@ END_TEST
 
 START_TEST(has_words_for_every_reason_and_bound)
 {
-    for (int reason = POLICY_SETTLED; reason <= POLICY_IMPOSSIBLE; reason++)
-        ck_assert_str_ne(report_reason_text((enum policy_reason)reason), "?");
+    for (int reason = POLICY_SETTLED; reason <= POLICY_STUCK; reason++)
+        ck_assert_str_ne(report_reason_text(&domain, (enum policy_reason)reason), "?");
     ck_assert_str_eq(report_bound_text(POLICY_UNBOUND), "");
     for (int bound = POLICY_BOUND_MIN; bound <= POLICY_BOUND_HOST; bound++)
         ck_assert_str_ne(report_bound_text((enum policy_bound)bound), "?");
+}
+END_TEST
+
+START_TEST(names_what_of_the_guest_is_behind_a_reason)
+{
+    struct domain guest = {0};
+    guest.obstacle = OBSTACLE_NONE; /* of an old record */
+    ck_assert_str_eq(report_reason_text(&guest, POLICY_NO_BALLOON), "no balloon");
+    for (int obstacle = OBSTACLE_VIRTIO_MEM; obstacle <= OBSTACLE_LOCKED; obstacle++) {
+        guest.obstacle = (enum domain_obstacle)obstacle;
+        const char *text = report_reason_text(&guest, POLICY_NO_BALLOON);
+        ck_assert_msg(strncmp(text, "cannot balloon: ", 16) == 0, "%s", text);
+        guest.obstacle--;
+        ck_assert_str_ne(text, report_reason_text(&guest, POLICY_NO_BALLOON));
+    }
+    for (int job = JOB_LEAVES; job <= JOB_SAVES; job++) {
+        guest.job = (enum domain_job)job;
+        const char *text = report_reason_text(&guest, POLICY_BUSY);
+        guest.job--;
+        ck_assert_str_ne(text, report_reason_text(&guest, POLICY_BUSY));
+    }
 }
 END_TEST
 
@@ -101,6 +122,7 @@ Suite *make_suite(void)
     tcase_add_loop_test(cases, writes_one_line, 0, COUNT_OF(lines));
     tcase_add_test(cases, cuts_a_line_that_is_too_long);
     tcase_add_test(cases, has_words_for_every_reason_and_bound);
+    tcase_add_test(cases, names_what_of_the_guest_is_behind_a_reason);
     suite_add_tcase(suite, cases);
     return suite;
 }

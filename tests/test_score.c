@@ -240,6 +240,46 @@ START_TEST(orders_are_judged)
 }
 END_TEST
 
+/* Guest 0 is brought down to 80 of 100 MiB unused for the sake of the others. */
+static struct scores scores_of_giving(struct fixture *fixture, uint64_t others_use_kib)
+{
+    fixture->guests[0].used_kib = fixture->guests[0].reported_used_kib = 400 * MIB;
+    fixture->guests[0].reported_usable_kib = fixture->guests[0].reported_unused_kib =
+        sim_usable_kib(&fixture->guests[0]);
+    for (size_t i = 1; i < GUESTS; i++)
+        fixture->guests[i].used_kib = others_use_kib;
+    return scores_of_order(fixture, 480 * MIB);
+}
+
+/* Who has 90 unused may well have said 70. */
+START_TEST(noise_may_make_another_worse_off)
+{
+    struct fixture fixture;
+    set_up(&fixture, 1536 * MIB);
+    struct scores scores = scores_of_giving(&fixture, 422 * MIB);
+    assert_gate("others have more", &scores, 4);
+    set_up(&fixture, 1536 * MIB);
+    fixture.plans[1].noise_kib = 20 * MIB;
+    scores = scores_of_giving(&fixture, 422 * MIB);
+    assert_gate("others have more, but for noise", &scores, 0);
+}
+END_TEST
+
+START_TEST(a_guest_paused_just_now_seems_to_run)
+{
+    struct fixture fixture;
+    set_up(&fixture, 1536 * MIB);
+    fixture.guests[1].is_running = fixture.guests[2].is_running = false;
+    struct scores scores = scores_of_giving(&fixture, 480 * MIB);
+    assert_gate("paused just now", &scores, 0);
+    set_up(&fixture, 1536 * MIB);
+    fixture.guests[1].is_running = fixture.guests[2].is_running = false;
+    fixture.guests[1].reported_usec = fixture.guests[2].reported_usec = 94 * SEC;
+    scores = scores_of_giving(&fixture, 480 * MIB);
+    assert_gate("paused long ago", &scores, 4);
+}
+END_TEST
+
 START_TEST(a_host_at_its_reserve_grows_nobody)
 {
     struct fixture fixture;
@@ -411,6 +451,27 @@ START_TEST(least_moved_is_lazy)
 }
 END_TEST
 
+/* 300 MiB more for a while, of which the pool has 100: to linger there would keep from others what
+ * they lack, so that there is more to move than where there is plenty. */
+START_TEST(nobody_lingers_where_others_lack)
+{
+    double moved[2];
+    const uint64_t pools_kib[] = {4 * GIB, 1500 * MIB};
+    for (size_t run = 0; run < 2; run++) {
+        struct fixture fixture;
+        set_up(&fixture, pools_kib[run]);
+        for (size_t i = 0; i < 30; i++) { /* one after the other has a need for two seconds */
+            for (size_t j = 0; j < GUESTS; j++)
+                fixture.guests[j].used_kib = (j == i % GUESTS ? 800 : 200) * MIB;
+            score_cycle(fixture.score, &fixture.world);
+            fixture.world.now_usec += 2 * SEC;
+        }
+        moved[run] = score_end(fixture.score, &fixture.world).least_moved_mib;
+    }
+    ck_assert_double_gt(moved[1], 2 * moved[0]);
+}
+END_TEST
+
 /* ---- the floor ---- */
 
 /* One guest that uses 180 MiB and then what USE says, beside an idle one, on an ample host. */
@@ -501,6 +562,8 @@ Suite *make_suite(void)
     cases = tcase_create("gates");
     tcase_add_loop_test(cases, orders_are_judged, 0, COUNT_OF(orders));
     tcase_add_test(cases, a_host_at_its_reserve_grows_nobody);
+    tcase_add_test(cases, noise_may_make_another_worse_off);
+    tcase_add_test(cases, a_guest_paused_just_now_seems_to_run);
     tcase_add_test(cases, two_gradual_steps_in_a_window_are_not);
     tcase_add_test(cases, who_is_killed_for_what_was_taken_is_counted);
     suite_add_tcase(suite, cases);
@@ -510,6 +573,7 @@ Suite *make_suite(void)
     tcase_add_test(cases, waste_is_beyond_headroom_and_cache);
     tcase_add_test(cases, fairness_is_that_of_scarcity_at_rest);
     tcase_add_test(cases, least_moved_is_lazy);
+    tcase_add_test(cases, nobody_lingers_where_others_lack);
     suite_add_tcase(suite, cases);
 
     cases = tcase_create("floor");

@@ -35,12 +35,47 @@ START_TEST(reserving_keeps_what_is_there)
 }
 END_TEST
 
+/* A host of two nodes, of 3 and of 1 GiB, with a reserve of 400 MiB: 300 of them in the first. */
+static const struct {
+    uint64_t available[2]; /* MiB */
+    uint64_t host_available;
+    size_t was;
+    size_t want;
+} short_nodes[] = {
+    {{2000, 900}, 2900, 2, 2}, {{300, 100}, 400, 2, 2}, /* each has its part */
+    {{299, 900}, 1199, 2, 0},  {{2000, 99}, 2099, 2, 1},
+    {{200, 10}, 2000, 2, 1}, /* the one that has the smaller part of its part */
+    {{0, 399}, 399, 2, 2},   /* the host is short itself */
+    {{0, 400}, 400, 2, 0},     {{2000, 106}, 2106, 1, 1}, /* not a sixteenth more yet */
+    {{2000, 107}, 2107, 1, 2}, {{318, 900}, 1218, 0, 0},
+    {{318, 900}, 1218, 1, 2},
+};
+
+START_TEST(finds_the_node_that_is_short)
+{
+    struct host host = {
+        .has_memory = true,
+        .total_kib = 4096 * MIB,
+        .available_kib = short_nodes[_i].host_available * MIB,
+        .nodes = {{0, 3072 * MIB, short_nodes[_i].available[0] * MIB},
+                  {1, 1024 * MIB, short_nodes[_i].available[1] * MIB}},
+        .node_count = 2,
+    };
+    ck_assert_uint_eq(snapshot_short_node(&host, 400 * MIB, short_nodes[_i].was),
+                      short_nodes[_i].want);
+    ck_assert_uint_eq(snapshot_short_node(&host, 0, short_nodes[_i].was), 2);
+    host.has_memory = false;
+    ck_assert_uint_eq(snapshot_short_node(&host, 400 * MIB, short_nodes[_i].was), 2);
+}
+END_TEST
+
 Suite *make_suite(void)
 {
     Suite *suite = suite_create("snapshot");
     TCase *cases = tcase_create("find");
     tcase_add_test(cases, finds_by_uuid_and_id);
     tcase_add_test(cases, reserving_keeps_what_is_there);
+    tcase_add_loop_test(cases, finds_the_node_that_is_short, 0, COUNT_OF(short_nodes));
     suite_add_tcase(suite, cases);
     return suite;
 }

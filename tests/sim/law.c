@@ -134,6 +134,28 @@ static bool is_any_below_reserve(const struct floor *floor, double level_kib)
     return false;
 }
 
+/* Where the level is less than half of R, shares say who yields, of those who have shown that they
+ * can swap: what they have beyond their part is theirs no more, in use or not. */
+static void floor_revoke(struct floor *floor, double level_kib)
+{
+    double size = 0;
+    double weight = 0;
+    for (size_t i = 0; i < floor->count; i++) {
+        if (!floor->vessels[i].moves)
+            continue;
+        size += floor->grounds[i].from_kib;
+        weight += floor->vessels[i].weight;
+    }
+    for (size_t i = 0; i < floor->count; i++) {
+        struct oracle_vessel *vessel = &floor->vessels[i];
+        if (!vessel->moves || level_kib >= floor->grounds[i].reserve_kib / 2 ||
+            floor->world->guests[i].swap_in_kib == 0 || !oracle_has_news(floor->world, i))
+            continue;
+        double part = fmax(oracle_low_kib(floor->world, i), size / weight * vessel->weight);
+        vessel->low_kib = fmin(vessel->low_kib, part);
+    }
+}
+
 /* Gives what is left of BUDGET_KIB for page cache, where the metric counts that as used: what there
  * is is not taken, and more is given up to as much as is needed otherwise. */
 static void floor_feed_cache(struct floor *floor, double budget_kib)
@@ -166,6 +188,8 @@ static double floor_ends(struct floor *floor)
     double level = oracle_pour(floor->vessels, floor->count, budget, floor->right_kib);
     if (is_any_below_reserve(floor, level) && oracle_growable_kib(floor->world) > 0) {
         floor_keep(floor, 0.5);
+        level = oracle_pour(floor->vessels, floor->count, fmax(kept, budget), floor->right_kib);
+        floor_revoke(floor, level);
         level = oracle_pour(floor->vessels, floor->count, fmax(kept, budget), floor->right_kib);
     }
     for (size_t i = 0; i < floor->count; i++)

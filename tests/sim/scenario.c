@@ -718,6 +718,8 @@ static char *read_line(char *buffer, int bytes, void *argument)
 {
     struct parser *parser = argument;
     ssize_t length = getline(&parser->line, &parser->line_bytes, parser->stream);
+    if (length < 0 && !feof(parser->stream) && !ferror(parser->stream))
+        run_out_of_memory(parser);
     if (length < 0 || parser->result != 0)
         return NULL;
     parser->line_number++;

@@ -233,12 +233,22 @@ static double lacking_kib(const struct sim_world *world, size_t i)
     return fmax(0, headroom - seen);
 }
 
+/* That a guest has been paused shows when its last report is stale. */
+static bool seems_to_run(const struct sim_world *world, size_t i)
+{
+    const struct sim_guest *guest = &world->guests[i];
+    uint64_t stale_usec = guest->reported_usec + STALE_PERIODS * oracle_period_usec(world, i) +
+                          2 * USEC_PER_SEC + guest->plan->delay_usec;
+    bool seems_to = guest->is_running || (guest->is_here && world->now_usec <= stale_usec);
+    return seems_to && world->limits[i].managed;
+}
+
 /* What all but DONOR lack of their headroom. */
 static double others_lack_kib(const struct sim_world *world, size_t donor)
 {
     double lacking = 0;
     for (size_t i = 0; i < world->guest_count; i++)
-        if (i != donor && world->guests[i].is_running && world->limits[i].managed)
+        if (i != donor && seems_to_run(world, i))
             lacking += lacking_kib(world, i);
     return lacking;
 }
@@ -283,9 +293,9 @@ static bool is_balance(const struct sim_world *world, size_t donor, double unuse
     double soon = level_of_kib(world, donor, unused_kib - growth_ahead_kib(world, donor));
     for (size_t i = 0; i < world->guest_count; i++) {
         /* That its balloon is stuck, or that it is not to be heard of, shows later. */
-        if (i == donor || !world->guests[i].is_running || !world->limits[i].managed)
+        if (i == donor || !seems_to_run(world, i))
             continue;
-        double unused = coming_unused_kib(world, i);
+        double unused = coming_unused_kib(world, i) - (double)world->guests[i].plan->noise_kib;
         if (level_of_kib(world, i, unused) < now ||
             level_of_kib(world, i, unused - growth_ahead_kib(world, i)) < soon)
             return is_host_short(world, donor);
@@ -849,29 +859,60 @@ static double most_right_kib(const struct track *track, const struct sim_world *
 
 /*
  * A size is good enough between a dead band under what is right, and two above the most that was
- * right of late. The least that any sequence of such sizes moves is what the lazy one does, which
- * stays where it is until it would be no good any more, and then goes to the nearest size that is:
- * by induction, any other sequence has at each cycle moved as much more as it is now apart from the
- * lazy one, at the least, so that it can never get ahead of it by having moved before.
+ * right of late, as long as there is enough for all to linger there; else two above what is right,
+ * as far as a gradual step leads there. The least that any sequence of such sizes moves is what the
+ * lazy one does, which stays where it is until it would be no good any more, and then goes to the
+ * nearest size that is: by induction, any other sequence has at each cycle moved as much more as it
+ * is now apart from the lazy one, at the least, so that it can never get ahead of it by having
+ * moved before.
  */
-static void follow_least(struct score *score, const struct sim_world *world, size_t i)
+static double lazy_kib(const struct score *score, const struct sim_world *world, size_t i,
+                       bool lingers)
 {
-    struct track *track = &score->tracks[i];
+    const struct track *track = &score->tracks[i];
     double right = score->right_kib[i];
-    if (!oracle_can_move(world, i))
-        return;
-    track->cycles[track->cycle_count++ % CYCLES] =
-        (struct cycle){.at_usec = world->now_usec, .right_kib = right + oracle_cache_kib(world, i)};
-    double most = most_right_kib(track, world, i);
+    double most = lingers ? most_right_kib(track, world, i) : right;
     /* Page cache is fed up to what is needed beside it, when there is plenty. */
     if (score->is_plenty)
         right += fmin(oracle_cache_kib(world, i), oracle_need_kib(world, i));
     double low = right - oracle_dead_band_kib(right);
     double high = most + 2 * oracle_dead_band_kib(most);
-    double next = fmax(low, fmin(track->least_kib, high));
-    if (!has_lied(world, i))
-        score->scores.least_moved_mib += mib(fabs(next - track->least_kib));
-    track->least_kib = next;
+    double steps = 1 + (double)(GRADUAL_USEC / world->interval_usec);
+    if (!lingers)
+        high = fmax(high, track->least_kib * (1 - GRADUAL_PART / steps));
+    return fmax(low, fmin(track->least_kib, high));
+}
+
+/* Whether those who linger keep nothing from the host or from each other: where not all can have
+ * their headroom, what is right is all there is. */
+static bool can_all_linger(const struct score *score, const struct sim_world *world)
+{
+    double beyond = 0;
+    for (size_t i = 0; i < score->count; i++)
+        if (oracle_can_move(world, i))
+            beyond += lazy_kib(score, world, i, true) - score->right_kib[i];
+    return score->is_plenty || beyond <= 0;
+}
+
+static void follow_least(struct score *score, const struct sim_world *world)
+{
+    for (size_t i = 0; i < score->count; i++) {
+        struct track *track = &score->tracks[i];
+        double right = score->right_kib[i] + oracle_cache_kib(world, i);
+        if (oracle_can_move(world, i))
+            track->cycles[track->cycle_count++ % CYCLES] =
+                (struct cycle){.at_usec = world->now_usec, .right_kib = right};
+    }
+    bool lingers = can_all_linger(score, world);
+    for (size_t i = 0; i < score->count; i++) {
+        struct track *track = &score->tracks[i];
+        if (!oracle_can_move(world, i))
+            continue;
+        double next = lazy_kib(score, world, i, lingers);
+        if (!has_lied(world, i))
+            score->scores.least_moved_mib += mib(fabs(next - track->least_kib));
+        track->least_kib = next;
+    }
 }
 
 static void follow_age(struct track *track, const struct sim_world *world, size_t i)
@@ -928,10 +969,9 @@ void score_cycle(struct score *score, const struct sim_world *world)
         score->short_usec = world->now_usec;
     }
     look(score, world);
-    for (size_t i = 0; i < score->count; i++) {
+    for (size_t i = 0; i < score->count; i++)
         follow_age(&score->tracks[i], world, i);
-        follow_least(score, world, i);
-    }
+    follow_least(score, world);
 }
 
 void score_step(struct score *score, const struct sim_world *world, uint64_t step_usec)

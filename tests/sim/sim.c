@@ -29,7 +29,8 @@ static const char usage[] =
     "                          gate as files\n"
     "      --keep DIR          where (default build)\n"
     "      --json              a line of JSON for each run\n"
-    "      --trace FILE        record the one run selected; scripts/plot draws it\n"
+    "      --trace FILE        trace the one run selected; scripts/plot draws it\n"
+    "      --record FILE       record it as the program does; scripts/report shows it\n"
     "  -v                      the coordinator's own log on standard error; twice: all of it\n"
     "  -h, --help              print this text\n"
     "\n"
@@ -43,6 +44,7 @@ struct options {
     uint64_t worlds;        /* 0: files */
     const char *keep;
     const char *trace;
+    const char *record;
     bool json;
     unsigned int verbosity;
 };
@@ -233,19 +235,36 @@ static int play(const struct options *options, const struct sim_run *run, struct
     return EXIT_SUCCESS;
 }
 
-static int play_and_trace(const struct options *options, struct sim_run *run,
-                          struct summary *summary)
+/* Opens PATH for writing; NULL is no file. Returns 0 or an exit status. */
+static int open_output(const char *path, FILE **ret)
 {
-    if (options->trace == NULL)
-        return play(options, run, summary);
-    run->trace = fopen(options->trace, "w");
-    if (run->trace == NULL)
-        return fail(options->trace, -errno);
-    int status = play(options, run, summary);
-    bool has_failed = ferror(run->trace) != 0;
-    if (fclose(run->trace) != 0 || has_failed)
-        return fail(options->trace, -EIO);
+    if (path == NULL)
+        return EXIT_SUCCESS;
+    *ret = fopen(path, "w");
+    return *ret != NULL ? EXIT_SUCCESS : fail(path, -errno);
+}
+
+/* Closes what open_output() has opened. Returns STATUS, or that of what could not be written. */
+static int close_output(const char *path, FILE *stream, int status)
+{
+    if (stream == NULL)
+        return status;
+    bool has_failed = ferror(stream) != 0;
+    if (fclose(stream) != 0 || has_failed)
+        return fail(path, -EIO);
     return status;
+}
+
+static int play_to_files(const struct options *options, struct sim_run *run,
+                         struct summary *summary)
+{
+    int status = open_output(options->trace, &run->trace);
+    if (status == EXIT_SUCCESS)
+        status = open_output(options->record, &run->record);
+    if (status == EXIT_SUCCESS)
+        status = play(options, run, summary);
+    status = close_output(options->record, run->record, status);
+    return close_output(options->trace, run->trace, status);
 }
 
 /* The intervals at which a scenario is run: its own, or the one that was chosen. */
@@ -276,7 +295,7 @@ static int play_scenario(const struct options *options, const struct sim_scenari
         for (size_t i = 0; i < interval_count(options, scenario); i++) {
             run.interval_usec =
                 options->interval_usec != 0 ? options->interval_usec : scenario->intervals_usec[i];
-            int status = play_and_trace(options, &run, summary);
+            int status = play_to_files(options, &run, summary);
             if (status != EXIT_SUCCESS)
                 return status;
         }
@@ -291,10 +310,11 @@ static int play_scenarios(const struct options *options, const struct sim_scenar
     size_t runs = 0;
     for (size_t i = 0; i < count; i++)
         runs += count_runs(options, &scenarios[i]);
-    if (options->trace != NULL && runs != 1) {
+    const char *taker = options->trace != NULL ? "--trace" : "--record";
+    if ((options->trace != NULL || options->record != NULL) && runs != 1) {
         fprintf(stderr,
-                "sim: --trace takes one run, these are %zu: choose a FILE, --host and --interval\n",
-                runs);
+                "sim: %s takes one run, these are %zu: choose a FILE, --host and --interval\n",
+                taker, runs);
         return EXIT_USAGE;
     }
     for (size_t i = 0; i < count; i++) {
@@ -426,6 +446,7 @@ enum choice {
     CHOICE_HOST,
     CHOICE_JSON,
     CHOICE_TRACE,
+    CHOICE_RECORD,
     CHOICE_RANDOM,
     CHOICE_KEEP,
 };
@@ -437,6 +458,7 @@ static const struct option choices[] = {
     {"host", required_argument, NULL, CHOICE_HOST},
     {"json", no_argument, NULL, CHOICE_JSON},
     {"trace", required_argument, NULL, CHOICE_TRACE},
+    {"record", required_argument, NULL, CHOICE_RECORD},
     {"random", required_argument, NULL, CHOICE_RANDOM},
     {"keep", required_argument, NULL, CHOICE_KEEP},
     {"help", no_argument, NULL, 'h'},
@@ -461,6 +483,9 @@ static int take_option(struct options *options, int option)
         return 0;
     case CHOICE_TRACE:
         options->trace = optarg;
+        return 0;
+    case CHOICE_RECORD:
+        options->record = optarg;
         return 0;
     case CHOICE_RANDOM:
         return read_number(optarg, &options->worlds) && options->worlds > 0
@@ -488,8 +513,10 @@ static int check_options(const struct options *options, int files)
         wrong = "expected files or --random, not both";
     else if (options->worlds > 0 && (options->interval_usec != 0 || options->host >= 0))
         wrong = "a random world has its own host and interval";
-    else if (options->worlds > 1 && options->trace != NULL)
-        wrong = "--trace takes one run";
+    else if (options->worlds > 1 && (options->trace != NULL || options->record != NULL))
+        wrong = "--trace and --record take one run";
+    else if (options->law != NULL && options->record != NULL)
+        wrong = "--record takes the coordinator's own cycles, not those of another law";
     if (wrong != NULL)
         fprintf(stderr, "sim: %s; --help tells more\n", wrong);
     return wrong != NULL ? EXIT_USAGE : 0;

@@ -5,6 +5,7 @@
 #include "coordinator.h"
 #include "guest.h"
 #include "pace.h"
+#include "record.h"
 #include "splitmix.h"
 
 #include <errno.h>
@@ -33,6 +34,7 @@ struct world {
     struct log log;
     struct config config;
     struct coordinator *coordinator; /* NULL: a law */
+    bool has_recorded;               /* something since the last restart */
     struct snapshot looks[2];        /* a law's, the last one and the one before */
     size_t current;
     struct law_memory *memory;
@@ -146,11 +148,22 @@ static int world_read(void *self, const struct snapshot *before, struct snapshot
     return 0;
 }
 
-static int world_set_memory(void *self, size_t index, uint64_t target_kib,
+/* Which guest that is: its UUID comes from its number. */
+static size_t guest_of(const struct world *world, const struct domain *domain)
+{
+    uint8_t uuid[DOMAIN_UUID_BYTES];
+    size_t i = 0;
+    for (set_uuid(i, uuid); memcmp(uuid, domain->uuid, sizeof(uuid)) != 0; set_uuid(i, uuid))
+        if (++i == world->truth.guest_count)
+            abort();
+    return i;
+}
+
+static int world_set_memory(void *self, const struct domain *domain, uint64_t target_kib,
                             char error[HYPERVISOR_ERROR_BYTES])
 {
     struct world *world = self;
-    size_t i = world->read[index];
+    size_t i = guest_of(world, domain);
     const struct sim_guest_plan *plan = world->truth.guests[i].plan;
     score_order(world->score, &world->truth, i, target_kib);
     if (!plan->has_balloon || sim_spells_hold(&plan->refuses, world->truth.now_usec)) {
@@ -196,6 +209,7 @@ static int start_coordinator(struct world *world)
     if (world->coordinator == NULL)
         return -ENOMEM;
     coordinator_connect(world->coordinator, error); /* else the first cycle does */
+    world->has_recorded = false;
     return 0;
 }
 
@@ -207,12 +221,27 @@ static struct coordinator_time time_of(const struct world *world)
     };
 }
 
-static void cycle_coordinator(struct world *world)
+/* The cycle as the program records it: with its memory only where a run begins. */
+static int record(struct world *world)
+{
+    struct record_origin origin = {.written_sec = time_of(world).wall_sec};
+    struct coordinator_view view = coordinator_view(world->coordinator);
+    char *line = record_format(&view, &origin, !world->has_recorded);
+    if (line == NULL)
+        return -ENOMEM;
+    fprintf(world->run->record, "%s\n", line);
+    free(line);
+    world->has_recorded = true;
+    return 0;
+}
+
+static int cycle_coordinator(struct world *world)
 {
     coordinator_cycle(world->coordinator, time_of(world));
     uint64_t retry = coordinator_retry_usec(world->coordinator);
     if (retry != 0 && retry - MONOTONIC_USEC < world->wake_usec)
         world->wake_usec = retry - MONOTONIC_USEC;
+    return world->run->record != NULL ? record(world) : 0;
 }
 
 /* ---- a law ---- */
@@ -248,19 +277,19 @@ static void ask_for_targets(struct world *world, const struct snapshot *now, boo
         if (target == 0 || world->domain_of[i] == now->count ||
             (target < world->truth.guests[i].size_kib) != shrinks)
             continue;
-        world_set_memory(world, world->domain_of[i], target, error);
+        world_set_memory(world, &now->domains[world->domain_of[i]], target, error);
     }
 }
 
-static void cycle_law(struct world *world)
+static int cycle_law(struct world *world)
 {
     char error[HYPERVISOR_ERROR_BYTES];
     const struct snapshot *before = &world->looks[world->current];
     struct snapshot *now = &world->looks[1 - world->current];
     if (!world->is_connected && world_connect(world, error) != 0)
-        return;
+        return 0;
     if (world_read(world, before, now, error) != 0)
-        return;
+        return 0;
     now->now_usec = time_of(world).now_usec;
     now->wall_sec = time_of(world).wall_sec;
     world->current = 1 - world->current;
@@ -269,6 +298,7 @@ static void cycle_law(struct world *world)
                             world->targets_kib);
     ask_for_targets(world, now, true);
     ask_for_targets(world, now, false);
+    return 0;
 }
 
 /* ---- cycles ---- */
@@ -294,15 +324,12 @@ static int follow_restarts(struct world *world)
     return restart(world);
 }
 
-static void cycle(struct world *world)
+static int cycle(struct world *world)
 {
     score_cycle(world->score, &world->truth);
     world->wake_usec =
         pace_next_usec(world->first_usec, world->run->interval_usec, world->truth.now_usec);
-    if (world->run->law == NULL)
-        cycle_coordinator(world);
-    else
-        cycle_law(world);
+    return world->run->law == NULL ? cycle_coordinator(world) : cycle_law(world);
 }
 
 /* ---- the trace ---- */
@@ -473,10 +500,10 @@ static int play(struct world *world)
     trace(world);
     while (world->truth.now_usec < world->run->scenario->length_usec) {
         int result = follow_restarts(world);
+        if (result == 0 && world->truth.now_usec >= world->wake_usec)
+            result = cycle(world);
         if (result != 0)
             return result;
-        if (world->truth.now_usec >= world->wake_usec)
-            cycle(world);
         step(world);
         trace(world);
     }

@@ -14,11 +14,13 @@ struct sim_run {
     uint64_t seed;
     const struct law *law; /* NULL: the coordinator itself */
     FILE *trace;           /* a recording of the run, as scripts/plot draws it; or NULL */
+    FILE *record;          /* the coordinator's own record, a line a cycle; or NULL */
     FILE *log;             /* the coordinator's own lines, with the time; or NULL */
     enum log_level log_level;
 };
 
-/* Plays RUN from start to end. Returns 0 and *RET_SCORES, or -ENOMEM. Same run, same scores. */
+/* Plays RUN from start to end. Returns 0 and *RET_SCORES, or -ENOMEM. Same run, same scores
+ * and same bytes. */
 int world_play(const struct sim_run *run, struct scores *ret_scores);
 
 #endif

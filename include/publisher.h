@@ -1,0 +1,51 @@
+/*
+ * publisher.h - what each cycle has found, decided and done, put where others can read it: the
+ * state file, which holds the last cycle, the record, which holds them all, and the metrics.
+ *
+ * A file that cannot be written is said once, and once more when it can be again; it never keeps
+ * the coordinator from its work.
+ */
+#ifndef MC_PUBLISHER_H
+#define MC_PUBLISHER_H
+
+#include "coordinator.h"
+#include "log.h"
+#include "state_dir.h"
+
+struct publisher_config {
+    const struct state_dir *dir; /* where the state file is; one that is not there: there is none */
+    const char *record_path;     /* NULL: no record */
+    uint64_t record_bytes;       /* a record that would be larger is put aside, as PATH.1 */
+    const char *metrics_path;    /* for node_exporter, which runs as another user; NULL: none */
+    const struct log *log;
+};
+
+struct publisher;
+
+/*
+ * Opens the record, to go on at its end. What CONFIG points to must outlive the publisher. Returns
+ * 0, or a negative errno with the reason in ERROR (HYPERVISOR_ERROR_BYTES of it).
+ */
+int publisher_open(const struct publisher_config *config, struct publisher **ret_publisher,
+                   char error[HYPERVISOR_ERROR_BYTES]);
+
+/*
+ * After each cycle, which began at BEGIN_USEC (monotonic). RESULT is what it returned: only one
+ * that was whole goes into the record, state and metrics tell the others too. Writing either of
+ * these takes no more than a hundredth of the time: where a host has so many domains that it would,
+ * it is written less often.
+ */
+void publisher_publish(struct publisher *publisher, const struct coordinator_view *view,
+                       uint64_t begin_usec, int result);
+
+/* The record is opened anew with the next cycle, for who has moved it away. */
+void publisher_reopen(struct publisher *publisher);
+
+/*
+ * Closes the record and frees; NULL is no harm. The state file stays, and says how old it is. The
+ * metrics go, if they were written: node_exporter would show them for ever as what is so now. After
+ * a crash they stay, with the time of their last cycle.
+ */
+void publisher_close(struct publisher *publisher);
+
+#endif

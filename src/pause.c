@@ -1,0 +1,45 @@
+/* pause.c - a pause of the coordinator, as a file in its state directory. */
+#include "pause.h"
+
+#include "atomic_file.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* Root leaves it for a coordinator that is another user; the directory keeps others out. */
+enum { PAUSE_MODE = 0644 };
+
+int pause_begin(const struct state_dir *dir, const char *uri, uint64_t until_usec)
+{
+    char name[STATE_DIR_NAME_BYTES];
+    char text[32];
+    int length = snprintf(text, sizeof(text), "%" PRIu64 "\n", until_usec);
+    state_dir_name(uri, PAUSE_SUFFIX, name);
+    return atomic_file_write(dir->directory, name, PAUSE_MODE, text, (size_t)length);
+}
+
+int pause_end(const struct state_dir *dir, const char *uri)
+{
+    char name[STATE_DIR_NAME_BYTES];
+    state_dir_name(uri, PAUSE_SUFFIX, name);
+    return unlinkat(dir->directory, name, 0) == 0 ? 0 : -errno;
+}
+
+bool pause_holds(const struct state_dir *dir, const char *uri, uint64_t now_usec)
+{
+    char name[STATE_DIR_NAME_BYTES];
+    char text[32];
+    char *bytes;
+    size_t length;
+    uint64_t until_usec = 0;
+    state_dir_name(uri, PAUSE_SUFFIX, name);
+    if (dir->directory < 0 || state_dir_read(dir, name, &bytes, &length) != 0)
+        return false;
+    snprintf(text, sizeof(text), "%.*s", (int)(length < sizeof(text) ? length : sizeof(text) - 1),
+             bytes);
+    free(bytes);
+    return sscanf(text, "%" SCNu64, &until_usec) == 1 && now_usec < until_usec;
+}

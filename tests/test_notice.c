@@ -1,0 +1,100 @@
+/* test_notice.c - files that come and go are noticed at once. */
+#include "notice.h"
+#include "support.h"
+#include "tree.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <unistd.h>
+
+static const char *const suffixes[] = {".pause", ".reservation", NULL};
+
+struct bench {
+    struct tree tree;
+    struct state_dir dir;
+    int notices;
+};
+
+static struct bench open_bench(void)
+{
+    struct bench bench = {.tree = tree_make()};
+    ck_assert_int_eq(state_dir_open(bench.tree.root, &bench.dir), 0);
+    bench.notices = notice_open(&bench.dir);
+    ck_assert_int_ge(bench.notices, 0);
+    return bench;
+}
+
+static void close_bench(struct bench *bench)
+{
+    close(bench->notices);
+    state_dir_release(&bench->dir);
+    tree_release(&bench->tree);
+}
+
+static bool is_readable(int descriptor)
+{
+    return poll(&(struct pollfd){.fd = descriptor, .events = POLLIN}, 1, 0) == 1;
+}
+
+static const struct {
+    const char *name;
+    bool want;
+} names[] = {{"uri.pause", true},   {"uri%20name.reservation", true},
+             {"uri.json", false},   {".pause", false},
+             {"uri.pause.", false}, {"uri.pauses", false},
+             {"reservation", false}};
+
+START_TEST(notices_what_comes_and_goes)
+{
+    struct bench bench = open_bench();
+    const char *name = names[_i].name;
+    ck_assert(!is_readable(bench.notices));
+    ck_assert(!notice_take(bench.notices, suffixes));
+    ck_assert_int_eq(state_dir_write(&bench.dir, name, "x", 1), 0);
+    ck_assert(is_readable(bench.notices));
+    ck_assert_msg(notice_take(bench.notices, suffixes) == names[_i].want, "%s comes", name);
+    ck_assert(!notice_take(bench.notices, suffixes)); /* once */
+    ck_assert_int_eq(unlinkat(bench.dir.directory, name, 0), 0);
+    ck_assert_msg(notice_take(bench.notices, suffixes) == names[_i].want, "%s goes", name);
+    close_bench(&bench);
+}
+END_TEST
+
+START_TEST(finds_one_among_many)
+{
+    struct bench bench = open_bench();
+    char name[32];
+    for (unsigned int i = 0; i < 300; i++) {
+        snprintf(name, sizeof(name), "%u.%s", i, i == 200 ? "pause" : "json");
+        ck_assert_int_eq(state_dir_write(&bench.dir, name, "x", 1), 0);
+    }
+    ck_assert(notice_take(bench.notices, suffixes));
+    ck_assert(!is_readable(bench.notices)); /* all are taken */
+    close_bench(&bench);
+}
+END_TEST
+
+START_TEST(without_a_directory_there_is_nothing_to_notice)
+{
+    struct bench bench = open_bench();
+    int plain = openat(bench.dir.directory, "file", O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+    ck_assert_int_eq(notice_open(&STATE_DIR_NONE), -1);
+    ck_assert_int_eq(notice_open(&(struct state_dir){plain, -1}), -1);
+    close(plain);
+    ck_assert(!notice_take(-1, suffixes));
+    close_bench(&bench);
+}
+END_TEST
+
+Suite *make_suite(void)
+{
+    Suite *suite = suite_create("notice");
+    TCase *cases = tcase_create("cases");
+    tcase_add_loop_test(cases, notices_what_comes_and_goes, 0, COUNT_OF(names));
+    tcase_add_test(cases, finds_one_among_many);
+    tcase_add_test(cases, without_a_directory_there_is_nothing_to_notice);
+    suite_add_tcase(suite, cases);
+    return suite;
+}

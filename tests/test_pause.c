@@ -1,0 +1,69 @@
+/* test_pause.c - a pause that is set, heeded and over. */
+#include "pause.h"
+#include "support.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char uri[] = "test:///default";
+
+static struct state_dir open_dir(char path[])
+{
+    struct state_dir dir = STATE_DIR_NONE;
+    ck_assert_ptr_nonnull(mkdtemp(path));
+    dir.directory = open(path, O_DIRECTORY | O_CLOEXEC);
+    ck_assert_int_ge(dir.directory, 0);
+    return dir;
+}
+
+START_TEST(holds_until_its_time_has_come)
+{
+    char path[] = "/tmp/test_pause.XXXXXX";
+    struct state_dir dir = open_dir(path);
+    ck_assert(!pause_holds(&dir, uri, 0));
+    ck_assert_int_eq(pause_begin(&dir, uri, 100 * SEC), 0);
+    ck_assert(pause_holds(&dir, uri, 100 * SEC - 1));
+    ck_assert(!pause_holds(&dir, uri, 100 * SEC));
+    ck_assert(!pause_holds(&dir, "test:///other", 0));
+    ck_assert_int_eq(pause_begin(&dir, uri, PAUSE_ENDLESS_USEC), 0);
+    ck_assert(pause_holds(&dir, uri, UINT64_MAX - 1));
+    ck_assert_int_eq(pause_end(&dir, uri), 0);
+    ck_assert(!pause_holds(&dir, uri, 0));
+    ck_assert_int_eq(pause_end(&dir, uri), -ENOENT);
+    close(dir.directory);
+    ck_assert_int_eq(rmdir(path), 0);
+}
+END_TEST
+
+START_TEST(what_is_no_pause_is_none)
+{
+    static const char *const texts[] = {"", "soon\n", "\n\n\n", "-"};
+    char path[] = "/tmp/test_pause.XXXXXX";
+    char name[STATE_DIR_NAME_BYTES];
+    struct state_dir dir = open_dir(path);
+    struct state_dir none = STATE_DIR_NONE;
+    state_dir_name(uri, ".pause", name);
+    for (size_t i = 0; i < COUNT_OF(texts); i++) {
+        ck_assert_int_eq(state_dir_write(&dir, name, texts[i], strlen(texts[i])), 0);
+        ck_assert(!pause_holds(&dir, uri, 0));
+    }
+    ck_assert(!pause_holds(&none, uri, 0));
+    ck_assert_int_eq(pause_begin(&none, uri, 1), -EBADF);
+    ck_assert_int_eq(pause_end(&dir, uri), 0);
+    close(dir.directory);
+    ck_assert_int_eq(rmdir(path), 0);
+}
+END_TEST
+
+Suite *make_suite(void)
+{
+    Suite *suite = suite_create("pause");
+    TCase *files = tcase_create("files");
+    tcase_add_test(files, holds_until_its_time_has_come);
+    tcase_add_test(files, what_is_no_pause_is_none);
+    suite_add_tcase(suite, files);
+    return suite;
+}
