@@ -1,13 +1,18 @@
-"""Reads what is to be drawn: a trial's recording, or what scripts/monitor printed in either form."""
+"""Reads what is to be drawn: a trial's recording, a coordinator's record, or what scripts/monitor printed in
+either form."""
 
 import math
 import re
 from collections import defaultdict
 from pathlib import Path
 
+from record import RecordError, is_record, read_record
 from recording import Recording, RecordingError
 
 MOST_GUESTS = 16
+
+# By the first of them a file is recognised.
+BEGIN_BYTES = 64
 
 COURSE_LINE = re.compile(r"Memory \(VM: (.+)\) Actual \[([^]]*)\], Unused: \[([^]]*)\]\s*")
 MACHINE_LINE = re.compile(r"memory,(.+),([^,]*),([^,]*)\s*")
@@ -25,6 +30,7 @@ class Chart:
         self.rows: dict = defaultdict(list)
         self.phases: list = []
         self.title = ""
+        self.damaged = ""  # what of the file was left out
 
     def has_load(self) -> bool:
         return any(not math.isnan(row[3]) for rows in self.rows.values() for row in rows)
@@ -40,13 +46,19 @@ class Chart:
 def read_chart(path: Path, interval: float) -> Chart:
     """`interval` is the monitor's, in seconds; a recording has times of its own."""
     try:
-        text = path.read_text(encoding="utf-8")
-        chart = read_recording(path) if text.startswith("# test,") else read_log(path, text, interval)
+        with open(path, "rb") as file:
+            begin = file.read(BEGIN_BYTES)
+        if is_record(begin):
+            chart = read_coordinators(path)
+        elif begin.startswith(b"# test,"):
+            chart = read_recording(path)
+        else:
+            chart = read_log(path, path.read_text(encoding="utf-8"), interval)
     except OSError as error:
         raise LogError(f"{path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise LogError(f"{path}:1: not text") from error
-    except RecordingError as error:
+    except (RecordingError, RecordError) as error:
         raise LogError(str(error)) from error
     # aos_vm2 before aos_vm10, in whatever order the log has them.
     chart.rows = {name: chart.rows[name] for name in sorted(chart.rows, key=lambda n: (len(n), n))}
@@ -64,6 +76,22 @@ def read_recording(path: Path) -> Chart:
         load = sample.load_mib or math.nan  # no line where no load is
         row = (sample.seconds, sample.actual_mib, sample.unused_mib, load)
         chart.rows[sample.guest].append(row)
+    return chart
+
+
+def read_coordinators(path: Path) -> Chart:
+    record = read_record(path)
+    chart = Chart()
+    interval = record.cycles[-1].interval_sec
+    chart.title = f"{record.head['uri']}, every {interval:g} s"
+    for guest in record.guests.values():
+        # Two guests of one name are two panels all the same.
+        name = guest.name if guest.name not in chart.rows else f"{guest.name} ({len(chart.rows) + 1})"
+        for look in guest.looks:
+            chart.rows[name].append((look.seconds, look.actual, look.unused, math.nan))
+    if not chart.rows:
+        raise LogError(f"{path}: no guest in it")
+    chart.damaged = record.say_damaged()
     return chart
 
 

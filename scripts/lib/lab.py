@@ -23,6 +23,7 @@ import stat
 import subprocess
 import time
 import urllib.parse
+import uuid
 from pathlib import Path
 from typing import Callable, Iterator, Optional
 from xml.sax.saxutils import escape
@@ -92,8 +93,17 @@ def uri() -> str:
 
 
 def _uri() -> str:
-    path = lab_dir() / "run" / "libvirt" / "libvirt-sock"
+    return uri_of(socket_path())
+
+
+def uri_of(path: Path) -> str:
+    """The libvirt URI of a daemon of this user's that listens there."""
     return "qemu:///session?socket=" + urllib.parse.quote(str(path))
+
+
+def socket_path() -> Path:
+    """Where the lab's libvirtd listens."""
+    return lab_dir() / "run" / "libvirt" / "libvirt-sock"
 
 
 def _owned() -> bool:
@@ -149,7 +159,7 @@ def _fill_dir() -> None:
     config = path / "config/libvirt/qemu.conf"
     config.write_text('stdio_handler = "file"\nsecurity_driver = "none"\n')
     config.chmod(0o644)
-    user = _daemon_user()
+    user = libvirtd_user()
     if user:
         # Last of all: from here on that user can put what it likes into them.
         for directory in directories:
@@ -171,14 +181,14 @@ def _being_brought_up() -> bool:
 # ---- its processes ----
 
 
-def _daemon_user() -> Optional[pwd.struct_passwd]:
+def libvirtd_user() -> Optional[pwd.struct_passwd]:
     """Whom libvirtd runs as when it cannot be ourselves: root's daemon is the machine's own."""
     return pwd.getpwnam("nobody") if os.geteuid() == 0 else None
 
 
 def _as_daemon_user() -> dict:
     """Arguments of subprocess for running as the user of libvirtd."""
-    user = _daemon_user()
+    user = libvirtd_user()
     if not user:
         return {}
     groups = []
@@ -269,6 +279,17 @@ def stop_libvirtd() -> None:
     _end(_daemons(), signal.SIGTERM)
     # It waits for its threads, and one that asks a frozen emulator never ends.
     _end(_daemons(), signal.SIGKILL)
+
+
+def kill_libvirtd() -> None:
+    """Ends it without a warning."""
+    _end(_daemons(), signal.SIGKILL)
+
+
+def signal_libvirtd(number: int) -> None:
+    """Sends the signal to the lab's libvirtd, and waits for nothing."""
+    for pid in _daemons():
+        _kill(pid, number)
 
 
 def restart_libvirtd() -> None:
@@ -438,14 +459,26 @@ def parse_report(line: str) -> Report:
     return Report(*(int(word) for word in words[:7]), words[7], int(words[8]))
 
 
-def start_guest(name: str) -> None:
-    """Boots a guest as up() does and returns when it is ready. LabError if it runs already."""
+def create_guest(name: str, balloon: str = "virtio", backing: str = "") -> None:
+    """Begins to boot a guest, and waits for nothing. LabError if it runs already. BALLOON is a
+    model as libvirt has them; with "none" it never gets ready for start_guest(). BACKING stands
+    in its <memoryBacking>."""
     state = _state()
     guest = Guest(name)
     if name in guest_names():
         raise LabError(f"{name} is running already")
-    _create_guest(guest, state)
-    _await_ready([guest], state["memory_mib"], lambda _: None)
+    _create_guest(guest, state, balloon, backing)
+
+
+def start_guest(name: str) -> None:
+    """Boots a guest as up() does and returns when it is ready. LabError if it runs already."""
+    create_guest(name)
+    await_guest(name)
+
+
+def await_guest(name: str) -> None:
+    """Returns when a guest that boots is ready."""
+    _await_ready([Guest(name)], _state()["memory_mib"], lambda _: None)
 
 
 def stop_guest(name: str) -> None:
@@ -462,7 +495,7 @@ def stop_guest(name: str) -> None:
         connection.lookupByName(name).destroy()
 
 
-def _domain_xml(guest: Guest, state: dict) -> str:
+def _domain_xml(guest: Guest, state: dict, balloon: str, backing: str) -> str:
     kvm = state["kvm"]
     # QEMU would set a quarter of the machine's memory aside for translated code.
     tcg = "" if kvm else "<features><acpi/><tcg><tb-cache unit='MiB'>64</tb-cache></tcg></features>"
@@ -477,6 +510,7 @@ def _domain_xml(guest: Guest, state: dict) -> str:
   <name>{guest.name}</name>
   <memory unit='MiB'>{state["max_mib"]}</memory>
   <currentMemory unit='MiB'>{state["memory_mib"]}</currentMemory>
+  {f"<memoryBacking>{backing}</memoryBacking>" if backing else ""}
   <vcpu>1</vcpu>
   <os>
     <type arch='x86_64' machine='pc'>hvm</type>
@@ -500,17 +534,17 @@ def _domain_xml(guest: Guest, state: dict) -> str:
     <serial type='file'>
       <source path='{escape(str(guest.report_path))}'/><target port='2'/>
     </serial>
-    <memballoon model='virtio'/>
+    <memballoon model='{balloon}'/>
   </devices>
 </domain>"""
 
 
-def _create_guest(guest: Guest, state: dict) -> None:
+def _create_guest(guest: Guest, state: dict, balloon: str = "virtio", backing: str = "") -> None:
     # A report of an earlier run would pass for this one's.
     for path in (guest.console_path, guest.report_path):
         path.unlink(missing_ok=True)
     with _connection() as connection:
-        connection.createXML(_domain_xml(guest, state))
+        connection.createXML(_domain_xml(guest, state, balloon, backing))
 
 
 def _is_ready(guest: Guest, memory_mib: int) -> bool:
@@ -632,6 +666,40 @@ def _kvm_works() -> bool:
     except subprocess.TimeoutExpired:
         return False
     return b"trial boot succeeded" in trial.stdout
+
+
+@contextlib.contextmanager
+def another_host() -> Iterator[str]:
+    """A lab beside this one, without guests, that libvirt takes for another host: what is moved
+    there lives in its directory, and ends with it. Gives that directory."""
+    path = f"{lab_dir()}-b"
+    with instead(path):
+        if _owned():
+            down()
+        _create_dir()
+    try:
+        with instead(path):
+            with _marked_and_locked():
+                _fill_dir()
+                config = lab_dir() / "config/libvirt/libvirtd.conf"
+                config.write_text(f'host_uuid = "{uuid.uuid4()}"\n')
+                config.chmod(0o644)
+                start_libvirtd()
+        yield path
+    finally:
+        with instead(path):
+            down()
+
+
+@contextlib.contextmanager
+def instead(path: str) -> Iterator[None]:
+    """All that is asked of this module is about the lab in this directory."""
+    before = str(lab_dir())
+    os.environ["MEMORY_COORDINATOR_LAB"] = path
+    try:
+        yield
+    finally:
+        os.environ["MEMORY_COORDINATOR_LAB"] = before
 
 
 def build_image() -> None:

@@ -1,9 +1,11 @@
 """Runs a program beside a test's load, records what becomes of the guests, and judges it."""
 
+import ctypes
 import math
 import os
 import signal
 import subprocess
+import threading
 import time
 from pathlib import Path
 from typing import Callable, Optional
@@ -26,6 +28,7 @@ WATCH_SEC = 46.0
 CALM_SEC = 6.0
 EXIT_PATIENCE_SEC = 5.0
 RESET_PATIENCE_SEC = 60.0
+LOG_BYTES = 4 << 20
 
 # Called with the time, the phase's label and each guest's newest sample.
 Show = Callable[[float, str, list], None]
@@ -36,15 +39,19 @@ class Program:
 
     def __init__(self, command: list, log: Path):
         environment = dict(os.environ, LIBVIRT_DEFAULT_URI=lab.uri())
-        with open(log, "wb") as output:
-            self.process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                env=environment,
-                start_new_session=True,
-            )
+        # What it leaves behind becomes a child of this process, and is found.
+        _adopt_orphans(True)
+        self.others = set(_children_of().get(os.getpid(), []))
+        self.process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            start_new_session=True,
+        )
+        self.log = threading.Thread(target=self._keep_log, args=(log,), daemon=True)
+        self.log.start()
 
     def runs(self) -> bool:
         return self.process.poll() is None
@@ -52,15 +59,9 @@ class Program:
     def cpu_and_rss(self) -> tuple:
         """CPU seconds up to now and resident KiB, of the program and its children."""
         ticks, pages = 0, 0
-        for entry in Path("/proc").iterdir():
-            if not entry.name.isdigit():
-                continue
-            try:
-                # What follows the name in parentheses, which may itself hold anything.
-                fields = (entry / "stat").read_text().rpartition(")")[2].split()
-            except OSError:
-                continue  # it has just ended
-            if int(fields[3]) == self.process.pid:  # its session
+        for pid in self._family():
+            fields = _stat_of(pid)
+            if fields:
                 ticks += sum(int(field) for field in fields[11:15])
                 pages += int(fields[21])
         page_kib = os.sysconf("SC_PAGE_SIZE") // 1024
@@ -75,11 +76,75 @@ class Program:
         except subprocess.TimeoutExpired:
             pass
         seconds = time.monotonic() - start
-        try:
-            os.killpg(self.process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
+        # Again and again, as it may start others meanwhile.
+        while family := self._family():
+            for pid in family:
+                _kill(pid)
+            self.process.poll()
+            self._reap(family)
+        _adopt_orphans(False)
+        self.log.join(EXIT_PATIENCE_SEC)
         return self.process.wait(), seconds
+
+    def _family(self) -> list:
+        """The pids of the program and of all that it has started, the dead ones not yet reaped too."""
+        children = _children_of()
+        family = [pid for pid in children.get(os.getpid(), []) if pid not in self.others]
+        for pid in family:  # which grows on the way
+            family += children.get(pid, [])
+        return family
+
+    def _reap(self, family: list) -> None:
+        for pid in family:
+            if pid != self.process.pid:
+                try:
+                    os.waitpid(pid, 0)
+                except ChildProcessError:
+                    pass  # it is a child of one that has just been killed, and comes to us next
+
+    def _keep_log(self, log: Path) -> None:
+        """Takes all that the program says, so that it never has to wait, and keeps the beginning."""
+        left = LOG_BYTES
+        with self.process.stdout as pipe, open(log, "wb") as file:
+            while said := pipe.read1(65536):
+                file.write(said[:left])
+                if len(said) > left > 0:
+                    file.write(b"\n(what follows is left out)\n")
+                file.flush()
+                left = max(0, left - len(said))
+
+
+PR_SET_CHILD_SUBREAPER = 36
+
+
+def _adopt_orphans(on: bool) -> None:
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, int(on), 0, 0, 0)
+
+
+def _kill(pid: int) -> None:
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+
+
+def _stat_of(pid: int) -> list:
+    """Fields of /proc/PID/stat from the state on; none if it has ended."""
+    try:
+        # What follows the name in parentheses, which may itself hold anything.
+        return (Path("/proc") / str(pid) / "stat").read_text(errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return []
+
+
+def _children_of() -> dict:
+    """The pids of each process's children."""
+    children: dict = {}
+    for entry in Path("/proc").iterdir():
+        fields = _stat_of(int(entry.name)) if entry.name.isdigit() else []
+        if fields:
+            children.setdefault(int(fields[1]), []).append(int(entry.name))
+    return children
 
 
 class GuestProbe:
@@ -169,9 +234,9 @@ class Runner:
             self._measure(program, time.monotonic() - start)
         finally:
             self.trial.exit_code, self.trial.exit_sec = program.end()
+            self.trial.recording.save(outdir / f"{name}.csv")
             for probe in self.probes:
                 probe.lab_guest.stop_load()
-            self.trial.recording.save(outdir / f"{name}.csv")
         self.trial.verdicts = verdicts.judge(self.trial, loads.expectations(self.test))
         return self.trial
 

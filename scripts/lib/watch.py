@@ -6,7 +6,7 @@ import re
 import signal
 import time
 from pathlib import Path
-from typing import NamedTuple
+from typing import Callable, NamedTuple
 
 import host
 import lab
@@ -125,9 +125,13 @@ class Watch:
     def go_on(self, seconds: float) -> list:
         """Looks for so long; returns these looks."""
         end = time.monotonic() + seconds
+        return self.go_on_until(lambda: time.monotonic() >= end, follows=True)
+
+    def go_on_until(self, is_over: Callable[[], bool], follows: bool = False) -> list:
+        """Looks until then. Where guests come and go the reserve may not FOLLOW what else is taken."""
         begin = len(self.looks)
-        while time.monotonic() < end:
-            if self.tight.follow():
+        while not is_over():
+            if follows and self.tight.follow():
                 os.kill(self.pid, signal.SIGHUP)
             self.looks.append(self._look())
             time.sleep(LOOK_SEC)
