@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import Callable, NamedTuple
 
 import lab
@@ -51,6 +52,14 @@ def attempt(case: Callable, prepare: Callable) -> Outcome:
     except (Failure, lab.LabError, libvirt.libvirtError, OSError, subprocess.TimeoutExpired) as failure:
         held, text = False, str(failure)
     return Outcome(held, text, time.monotonic() - start)
+
+
+def tell_failure(what: str, log: Path, lines: int = 40) -> None:
+    """What did not hold, and the last of what the program did, where that was kept in LOG."""
+    print(f"FAIL  {what}")
+    if log.exists():
+        print("".join(f"      {line}\n" for line in log.read_text().splitlines()[-lines:]), end="")
+    sys.stdout.flush()
 
 
 def named(namespace: dict, prefix: str) -> dict:
