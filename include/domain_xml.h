@@ -6,6 +6,7 @@
 #ifndef MC_DOMAIN_XML_H
 #define MC_DOMAIN_XML_H
 
+#include "settings.h"
 #include "snapshot.h"
 
 /* Of our element in a domain's <metadata>; what `virsh metadata --uri` takes. */
@@ -14,11 +15,12 @@
 /*
  * Reads XML into DOMAIN: max_kib, current_kib, has_balloon and obstacle, period_sec, and what its
  * owner has set in its metadata. Settings that are wrong leave those in DOMAIN as they are, and
- * settings_error says why. What is not there is 0. Returns 0; -EINVAL where it is no configuration
- * of a domain, or sizes are not as libvirt writes them (whole KiB), -ENOMEM; DOMAIN is then as it
- * was.
+ * SETTINGS_ERROR says why; "" where they are right. What is not there is 0. Returns 0; -EINVAL
+ * where it is no configuration of a domain, or sizes are not as libvirt writes them (whole KiB),
+ * -ENOMEM; all is then as it was.
  */
-int domain_xml_read(const char *xml, struct domain *domain);
+int domain_xml_read(const char *xml, struct domain *domain,
+                    char settings_error[SETTINGS_ERROR_BYTES]);
 
 /* A change of one setting: "KEY=VALUE"; without a VALUE the setting is removed. */
 struct domain_xml_change {

@@ -15,7 +15,7 @@
 enum {
     DOMAIN_UUID_BYTES = 16,
     DOMAIN_NAME_BYTES = 256,
-    DOMAIN_TROUBLE_BYTES = 256,
+    DOMAIN_REMARK_BYTES = 256,
     HOST_NODES_MOST = 64, /* of more the others are not looked at */
 };
 
@@ -80,6 +80,12 @@ enum domain_job {
     JOB_SAVES,   /* its state is being saved, dumped or taken as a snapshot */
 };
 
+/* What is said about a domain; "" for nothing. */
+struct domain_remarks {
+    char settings_error[DOMAIN_REMARK_BYTES]; /* why its metadata is refused now */
+    char trouble[DOMAIN_REMARK_BYTES];        /* what failed about it in this cycle */
+};
+
 /* One domain that runs, or is paused. What is decided on comes first, what is said about it last: a
  * decision for a hundred thousand of them takes in little more than what it needs. */
 struct domain {
@@ -111,9 +117,8 @@ struct domain {
 
     struct settings settings; /* what its own metadata sets, or set when it was last right */
 
-    char name[DOMAIN_NAME_BYTES];              /* for people; cut when longer */
-    char settings_error[DOMAIN_TROUBLE_BYTES]; /* why its metadata is refused now; "" for nothing */
-    char trouble[DOMAIN_TROUBLE_BYTES]; /* what failed about it in this cycle; "" for nothing */
+    char name[DOMAIN_NAME_BYTES];   /* for people; cut when longer */
+    struct domain_remarks *remarks; /* the snapshot's; NULL, as for nearly all: there are none */
 };
 
 /* Everything one cycle decides on. */
@@ -121,10 +126,11 @@ struct snapshot {
     uint64_t now_usec; /* monotonic clock, when it was taken */
     int64_t wall_sec;  /* wall clock, only to be compared with last_update_sec */
     struct host host;
-    struct domain *domains; /* count of them, ordered by UUID; room for capacity */
+    struct domain *domains;         /* count of them, ordered by UUID; room for capacity */
+    struct domain_remarks *remarks; /* room for those of each; untouched where there are none */
     size_t count;
     size_t capacity;
-    bool is_borrowed;  /* the domains are in somebody else's memory, which does not grow */
+    bool is_borrowed;  /* all that is in somebody else's memory, which does not grow */
     bool is_list_kept; /* the next look is at these domains and no others: who asks for a list waits
                           for the end of a start, and that may be waiting for memory */
 };
@@ -133,6 +139,16 @@ struct snapshot {
  * Makes room for CAPACITY domains, keeping what is there. Returns 0 or -ENOMEM (nothing changed).
  */
 int snapshot_reserve(struct snapshot *snapshot, size_t capacity);
+
+/*
+ * Takes over the remarks of the domain at INDEX, which may be anywhere: it then has the snapshot's
+ * own, or none where nothing is said.
+ */
+void snapshot_keep_remarks(struct snapshot *snapshot, size_t index);
+
+/* What failed about DOMAIN in this cycle, and why its metadata is refused; "" for nothing. */
+const char *domain_trouble(const struct domain *domain);
+const char *domain_settings_error(const struct domain *domain);
 
 /*
  * The index of the domain with this UUID and id, or snapshot->count if it is not there. A domain

@@ -32,11 +32,16 @@ struct told {
     bool refused;             /* its last request failed */
 };
 
-/* One look at all domains with what belongs to each: arrays parallel to the snapshot's. */
+/* One look at all domains, and what holds for each: an array parallel to the snapshot's. */
 struct look {
     struct snapshot snapshot;
-    size_t capacity; /* of the arrays */
+    size_t capacity; /* of the array */
     struct policy_limits *limits;
+};
+
+/* What else belongs to each domain of the current look: arrays parallel to its snapshot's. They
+ * stay for as long as the domains do. */
+struct ledger {
     struct policy_memory *memory;
     struct policy_decision *decisions;
     struct told *told;
@@ -63,7 +68,8 @@ struct coordinator {
     struct look looks[2]; /* the last one, and the one being taken */
     size_t current;       /* which is the last one */
     bool has_looked;      /* there is a last one */
-    bool reconfigured;    /* what was resolved for the last one does not hold any more */
+    struct ledger ledger;
+    bool reconfigured; /* what was resolved for the last one does not hold any more */
     struct policy_host host;
     enum policy_goal goal;
     bool is_paused;
@@ -76,10 +82,6 @@ static void release_look(struct look *look)
 {
     snapshot_release(&look->snapshot);
     free(look->limits);
-    free(look->memory);
-    free(look->decisions);
-    free(look->told);
-    free(look->requests);
 }
 
 /* An array that could not grow stays as it was. */
@@ -88,25 +90,38 @@ static int reserve_look(struct look *look, size_t count)
     if (count <= look->capacity)
         return 0;
     struct policy_limits *limits = reallocarray(look->limits, count, sizeof(*limits));
-    if (limits != NULL)
-        look->limits = limits;
-    struct policy_memory *memory = reallocarray(look->memory, count, sizeof(*memory));
-    if (memory != NULL)
-        look->memory = memory;
-    struct policy_decision *decisions = reallocarray(look->decisions, count, sizeof(*decisions));
-    if (decisions != NULL)
-        look->decisions = decisions;
-    struct told *told = reallocarray(look->told, count, sizeof(*told));
-    if (told != NULL)
-        look->told = told;
-    enum coordinator_request *requests =
-        reallocarray(look->requests, count, sizeof(*look->requests));
-    if (requests != NULL)
-        look->requests = requests;
-    if (limits == NULL || memory == NULL || decisions == NULL || told == NULL || requests == NULL)
+    if (limits == NULL)
         return -ENOMEM;
+    look->limits = limits;
     look->capacity = count;
     return 0;
+}
+
+static void release_ledger(struct ledger *ledger)
+{
+    free(ledger->memory);
+    free(ledger->decisions);
+    free(ledger->told);
+    free(ledger->requests);
+}
+
+/* For COUNT domains of which nothing is known yet. Returns 0 or -ENOMEM, and then has nothing. */
+static int make_ledger(size_t count, struct ledger *ret_ledger)
+{
+    size_t room = count > 0 ? count : 1;
+    struct ledger ledger = {
+        .memory = calloc(room, sizeof(*ledger.memory)),
+        .decisions = calloc(room, sizeof(*ledger.decisions)),
+        .told = calloc(room, sizeof(*ledger.told)),
+        .requests = calloc(room, sizeof(*ledger.requests)),
+    };
+    if (ledger.memory != NULL && ledger.decisions != NULL && ledger.told != NULL &&
+        ledger.requests != NULL) {
+        *ret_ledger = ledger;
+        return 0;
+    }
+    release_ledger(&ledger);
+    return -ENOMEM;
 }
 
 /* ---- telling ---- */
@@ -173,11 +188,11 @@ static void tell_short_node(struct coordinator *coordinator, const struct host *
 static void tell_trouble(const struct coordinator *coordinator, const struct domain *before,
                          const struct domain *now)
 {
-    const char *old = before != NULL ? before->trouble : "";
-    if (strcmp(now->trouble, old) == 0)
+    const char *trouble = domain_trouble(now);
+    if (strcmp(trouble, before != NULL ? domain_trouble(before) : "") == 0)
         return;
-    if (*now->trouble != '\0')
-        log_say(coordinator->log, LOG_LEVEL_WARNING, "%s: %s", now->name, now->trouble);
+    if (*trouble != '\0')
+        log_say(coordinator->log, LOG_LEVEL_WARNING, "%s: %s", now->name, trouble);
     else
         log_say(coordinator->log, LOG_LEVEL_INFO, "%s: answers again", now->name);
 }
@@ -186,12 +201,12 @@ static void tell_trouble(const struct coordinator *coordinator, const struct dom
 static void tell_refusal(const struct coordinator *coordinator, const struct domain *before,
                          const struct domain *now)
 {
-    const char *old = before != NULL ? before->settings_error : "";
-    if (strcmp(now->settings_error, old) == 0)
+    const char *error = domain_settings_error(now);
+    if (strcmp(error, before != NULL ? domain_settings_error(before) : "") == 0)
         return;
-    if (*now->settings_error != '\0')
+    if (*error != '\0')
         log_say(coordinator->log, LOG_LEVEL_WARNING, "%s: its metadata is refused: %s", now->name,
-                now->settings_error);
+                error);
     else
         log_say(coordinator->log, LOG_LEVEL_INFO, "%s: its metadata is right again", now->name);
 }
@@ -291,8 +306,8 @@ static void tell_look(struct coordinator *coordinator, const struct look *before
         tell_trouble(coordinator, earlier, domain);
         tell_refusal(coordinator, earlier, domain);
         tell_limits(coordinator, domain, is_new ? &usual : &before->limits[old], &now->limits[i]);
-        tell_decision(coordinator, domain, &now->decisions[i], &now->told[i],
-                      now->snapshot.now_usec);
+        tell_decision(coordinator, domain, &coordinator->ledger.decisions[i],
+                      &coordinator->ledger.told[i], now->snapshot.now_usec);
     }
 }
 
@@ -358,21 +373,36 @@ static void tell_shortage(struct coordinator *coordinator, const char *error)
     coordinator->short_of_memory = true;
 }
 
-/* Brings over what is remembered of the domains that are still the same. */
-static void carry_over(const struct look *before, struct look *now)
+static bool has_same_domains(const struct snapshot *before, const struct snapshot *now)
 {
-    for (size_t i = 0; i < now->snapshot.count; i++) {
-        const struct domain *domain = &now->snapshot.domains[i];
-        size_t old = snapshot_find(&before->snapshot, domain->uuid, domain->id);
-        if (old == before->snapshot.count) {
-            now->memory[i] = (struct policy_memory){0};
-            now->told[i] = (struct told){0};
-        } else {
-            now->memory[i] = before->memory[old];
-            now->told[i] = before->told[old];
-        }
-        now->requests[i] = COORDINATOR_NONE;
+    bool is_same = before->count == now->count;
+    for (size_t i = 0; is_same && i < now->count; i++)
+        is_same = now->domains[i].id == before->domains[i].id &&
+                  memcmp(now->domains[i].uuid, before->domains[i].uuid, DOMAIN_UUID_BYTES) == 0;
+    return is_same;
+}
+
+/* Makes the ledger NOW's: what is remembered of the domains that are still the same is in it.
+ * Returns 0, or -ENOMEM: it is still BEFORE's. */
+static int carry_over(struct coordinator *coordinator, const struct snapshot *before,
+                      const struct snapshot *now)
+{
+    struct ledger *old_ledger = &coordinator->ledger;
+    struct ledger ledger;
+    if (coordinator->has_looked && has_same_domains(before, now))
+        return 0;
+    if (make_ledger(now->count, &ledger) != 0)
+        return -ENOMEM;
+    for (size_t i = 0; i < now->count; i++) {
+        size_t old = snapshot_find(before, now->domains[i].uuid, now->domains[i].id);
+        if (old == before->count)
+            continue;
+        ledger.memory[i] = old_ledger->memory[old];
+        ledger.told[i] = old_ledger->told[old];
     }
+    release_ledger(old_ledger);
+    *old_ledger = ledger;
+    return 0;
 }
 
 /* Works out what holds for each domain, where that may have changed. */
@@ -406,7 +436,8 @@ static int read_look(struct coordinator *coordinator, struct look *before, struc
     now->snapshot.count = 0;
     int result =
         coordinator->operations->read(coordinator->self, &before->snapshot, &now->snapshot, error);
-    if (result == 0 && reserve_look(now, now->snapshot.count) != 0) {
+    if (result == 0 && (reserve_look(now, now->snapshot.count) != 0 ||
+                        carry_over(coordinator, &before->snapshot, &now->snapshot) != 0)) {
         forget_configurations(&before->snapshot); /* what was new is lost with this look */
         result = -ENOMEM;
     }
@@ -424,7 +455,8 @@ static int read_look(struct coordinator *coordinator, struct look *before, struc
         reservations_left_kib(&coordinator->reservations, &now->snapshot);
     now->snapshot.now_usec = time.now_usec;
     now->snapshot.wall_sec = time.wall_sec;
-    carry_over(before, now);
+    memset(coordinator->ledger.requests, 0,
+           now->snapshot.count * sizeof(*coordinator->ledger.requests));
     resolve_limits(coordinator, before, now);
     return 0;
 }
@@ -433,19 +465,19 @@ static int read_look(struct coordinator *coordinator, struct look *before, struc
 
 /* What is known of a domain that is silent, or says what cannot be, may have changed: it is looked
  * up again. */
-static void question_silence(struct look *look)
+static void question_silence(const struct ledger *ledger, struct snapshot *snapshot)
 {
-    for (size_t i = 0; i < look->snapshot.count; i++) {
-        enum policy_reason reason = look->decisions[i].reason;
-        struct told *told = &look->told[i];
-        uint64_t now_usec = look->snapshot.now_usec;
+    for (size_t i = 0; i < snapshot->count; i++) {
+        enum policy_reason reason = ledger->decisions[i].reason;
+        struct told *told = &ledger->told[i];
+        uint64_t now_usec = snapshot->now_usec;
         bool is_silent =
             reason == POLICY_NO_NEWS || reason == POLICY_STALE || reason == POLICY_IMPOSSIBLE;
         if (!is_silent ||
             (told->questioned_usec != 0 && now_usec - told->questioned_usec < QUESTION_USEC))
             continue;
         told->questioned_usec = now_usec;
-        look->snapshot.domains[i].is_known = false;
+        snapshot->domains[i].is_known = false;
     }
 }
 
@@ -477,11 +509,11 @@ int coordinator_look(struct coordinator *coordinator, struct coordinator_time ti
     if (result != 0)
         return result;
     struct policy_config policy = policy_in_force(coordinator);
-    policy_decide(&policy, &now->snapshot, now->limits, &coordinator->host, now->memory,
-                  now->decisions);
+    policy_decide(&policy, &now->snapshot, now->limits, &coordinator->host,
+                  coordinator->ledger.memory, coordinator->ledger.decisions);
     share_out_reserved(coordinator, &now->snapshot.host);
     tell_look(coordinator, before, now);
-    question_silence(now);
+    question_silence(&coordinator->ledger, &now->snapshot);
     coordinator->current = 1 - coordinator->current;
     coordinator->has_looked = true;
     return 0;
@@ -499,30 +531,31 @@ static bool is_stopping(const struct coordinator *coordinator)
  * said when it changes. */
 static void pretend(const struct coordinator *coordinator, struct look *look, size_t i)
 {
-    uint64_t target = look->decisions[i].target_kib;
-    uint64_t said = look->told[i].target_kib;
-    look->requests[i] = COORDINATOR_WITHHELD;
+    uint64_t target = coordinator->ledger.decisions[i].target_kib;
+    uint64_t said = coordinator->ledger.told[i].target_kib;
+    coordinator->ledger.requests[i] = COORDINATOR_WITHHELD;
     if (said != 0 && (target > said ? target - said : said - target) <= SAME_WISH_KIB)
         return;
-    look->told[i].target_kib = target;
-    report_action(coordinator->log, &look->snapshot.domains[i], &look->decisions[i], true);
+    coordinator->ledger.told[i].target_kib = target;
+    report_action(coordinator->log, &look->snapshot.domains[i], &coordinator->ledger.decisions[i],
+                  true);
 }
 
 /* A refusal is said once; the domain may have changed, so it is looked up again. */
 static void note_refusal(const struct coordinator *coordinator, struct look *look, size_t i,
                          const char *error)
 {
-    if (!look->told[i].refused)
+    if (!coordinator->ledger.told[i].refused)
         log_say(coordinator->log, LOG_LEVEL_WARNING, "%s: %s", look->snapshot.domains[i].name,
                 error);
-    look->told[i].refused = true;
+    coordinator->ledger.told[i].refused = true;
     look->snapshot.domains[i].is_known = false;
 }
 
 /* The next look will tell with what. */
-static void note_busy(struct look *look, size_t i)
+static void note_busy(const struct coordinator *coordinator, struct look *look, size_t i)
 {
-    look->requests[i] = COORDINATOR_WITHHELD;
+    coordinator->ledger.requests[i] = COORDINATOR_WITHHELD;
     look->snapshot.domains[i].is_known = false;
 }
 
@@ -532,25 +565,25 @@ static bool request(const struct coordinator *coordinator, struct look *look, si
 {
     char error[HYPERVISOR_ERROR_BYTES];
     const struct domain *domain = &look->snapshot.domains[i];
-    const struct policy_decision *decision = &look->decisions[i];
+    const struct policy_decision *decision = &coordinator->ledger.decisions[i];
     int result =
         coordinator->operations->set_memory(coordinator->self, domain, decision->target_kib, error);
     if (result == -ENOTCONN)
         return false;
     if (result == -EBUSY) {
-        note_busy(look, i);
+        note_busy(coordinator, look, i);
         return true;
     }
-    look->requests[i] = result == 0              ? COORDINATOR_MADE
-                        : result == -EINPROGRESS ? COORDINATOR_UNANSWERED
-                                                 : COORDINATOR_REFUSED;
+    coordinator->ledger.requests[i] = result == 0              ? COORDINATOR_MADE
+                                      : result == -EINPROGRESS ? COORDINATOR_UNANSWERED
+                                                               : COORDINATOR_REFUSED;
     if (result != 0)
         note_refusal(coordinator, look, i, error);
     /* What is not known to be refused may be followed: it is a promise. */
     if (result == 0 || result == -EINPROGRESS)
-        policy_asked(&look->memory[i], decision, look->snapshot.now_usec);
+        policy_asked(&coordinator->ledger.memory[i], decision, look->snapshot.now_usec);
     if (result == 0) {
-        look->told[i].refused = false;
+        coordinator->ledger.told[i].refused = false;
         report_action(coordinator->log, domain, decision, false);
     }
     return true;
@@ -572,7 +605,7 @@ static void act(const struct coordinator *coordinator, struct look *look)
 {
     for (enum turn turn = TURN_DONORS; turn < TURNS; turn++) {
         for (size_t i = 0; i < look->snapshot.count; i++) {
-            if (!has_turn(&look->decisions[i], turn))
+            if (!has_turn(&coordinator->ledger.decisions[i], turn))
                 continue;
             if (is_stopping(coordinator))
                 return;
@@ -633,8 +666,8 @@ int coordinator_leave(struct coordinator *coordinator, enum policy_goal goal,
         return result;
     const struct look *look = &coordinator->looks[coordinator->current];
     for (size_t i = 0; i < look->snapshot.count; i++)
-        if (!policy_is_held(look->decisions[i].reason) &&
-            is_leaving(&look->snapshot.domains[i], &look->decisions[i]))
+        if (!policy_is_held(coordinator->ledger.decisions[i].reason) &&
+            is_leaving(&look->snapshot.domains[i], &coordinator->ledger.decisions[i]))
             return 1;
     return 0;
 }
@@ -660,9 +693,9 @@ struct coordinator_view coordinator_view(const struct coordinator *coordinator)
         .policy = policy_in_force(coordinator),
         .snapshot = &look->snapshot,
         .limits = look->limits,
-        .memory = look->memory,
-        .decisions = look->decisions,
-        .requests = look->requests,
+        .memory = coordinator->ledger.memory,
+        .decisions = coordinator->ledger.decisions,
+        .requests = coordinator->ledger.requests,
         .host = coordinator->host,
         .reservations = &coordinator->reservations,
     };
@@ -692,5 +725,6 @@ void coordinator_free(struct coordinator *coordinator)
         return;
     release_look(&coordinator->looks[0]);
     release_look(&coordinator->looks[1]);
+    release_ledger(&coordinator->ledger);
     free(coordinator);
 }

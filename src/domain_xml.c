@@ -215,12 +215,10 @@ static const xmlNode *find_ours(const xmlNode *node)
 }
 
 /* Metadata that is wrong is refused whole: what was right before still holds. */
-static void read_settings(const xmlNode *root, struct domain *domain)
+static void read_settings(const xmlNode *root, struct domain *domain, char *error)
 {
-    _Static_assert(sizeof(domain->settings_error) >= SETTINGS_ERROR_BYTES, "errors fit");
     const xmlNode *metadata = find_child(root, "metadata");
     const xmlNode *ours = metadata != NULL ? find_ours(metadata->children) : NULL;
-    char *error = domain->settings_error;
     *error = '\0';
     if (ours == NULL)
         domain->settings = (struct settings){0};
@@ -242,7 +240,7 @@ static void note_shortage(void *argument, xml_error error)
 }
 
 /* libvirt writes no document type, and with it nothing that could declare entities. */
-static int read_document(const xmlDoc *document, struct domain *domain)
+static int read_document(const xmlDoc *document, struct domain *domain, char *settings_error)
 {
     const xmlNode *root = xmlDocGetRootElement(document);
     struct domain read = *domain;
@@ -252,12 +250,13 @@ static int read_document(const xmlDoc *document, struct domain *domain)
     if (read_size(root, "memory", &read.max_kib) != 0 ||
         read_size(root, "currentMemory", &read.current_kib) != 0 || read_balloon(root, &read) != 0)
         return -EINVAL;
-    read_settings(root, &read);
+    read_settings(root, &read, settings_error);
     *domain = read;
     return 0;
 }
 
-int domain_xml_read(const char *xml, struct domain *domain)
+int domain_xml_read(const char *xml, struct domain *domain,
+                    char settings_error[SETTINGS_ERROR_BYTES])
 {
     bool is_short = false;
     xmlSetStructuredErrorFunc(&is_short, note_shortage);
@@ -265,7 +264,7 @@ int domain_xml_read(const char *xml, struct domain *domain)
     xmlSetStructuredErrorFunc(NULL, NULL);
     int result = is_short ? -ENOMEM : -EINVAL;
     if (document != NULL && !is_short)
-        result = read_document(document, domain);
+        result = read_document(document, domain, settings_error);
     xmlFreeDoc(document);
     return result;
 }

@@ -540,8 +540,8 @@ static void advise_about_held(struct teller *teller)
         break;
     case POLICY_UNREAD:
         say(teller, "%s.",
-            *teller->domain->trouble != '\0' ? "What failed was said in the log"
-                                             : "The next cycle reads it again");
+            *domain_trouble(teller->domain) != '\0' ? "What failed was said in the log"
+                                                    : "The next cycle reads it again");
         break;
     case POLICY_BUSY:
         say(teller, "The end of that; virsh domjobinfo DOMAIN%s tells how far it is.",

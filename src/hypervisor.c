@@ -76,7 +76,8 @@ static int fail(int result, char *error, const char *what)
 
 static void note_trouble(struct domain *domain, const char *what)
 {
-    int length = snprintf(domain->trouble, sizeof(domain->trouble), "%s: %s", what, last_message());
+    char *trouble = domain->remarks->trouble;
+    int length = snprintf(trouble, DOMAIN_REMARK_BYTES, "%s: %s", what, last_message());
     (void)length; /* cut when longer */
 }
 
@@ -461,13 +462,14 @@ static void look_up(unsigned int period_sec, virDomainPtr handle, struct domain 
         note_trouble(domain, "cannot read its configuration");
         return;
     }
-    int result = domain_xml_read(xml, domain);
+    _Static_assert((int)DOMAIN_REMARK_BYTES >= (int)SETTINGS_ERROR_BYTES, "errors fit");
+    int result = domain_xml_read(xml, domain, domain->remarks->settings_error);
     free(xml);
     domain->is_known = result == 0;
     if (result == 0)
         switch_reports_on(period_sec, handle, domain);
     else
-        snprintf(domain->trouble, sizeof(domain->trouble), "cannot parse its configuration%s",
+        snprintf(domain->remarks->trouble, DOMAIN_REMARK_BYTES, "cannot parse its configuration%s",
                  result == -ENOMEM ? ": out of memory" : "");
 }
 
@@ -518,7 +520,7 @@ static int read_statistics(virDomainPtr handle, struct domain *domain)
 static void identify(const struct hypervisor *hypervisor, const struct listed *listed,
                      const struct snapshot *before, struct domain *domain)
 {
-    *domain = (struct domain){0};
+    *domain = (struct domain){.remarks = domain->remarks};
     memcpy(domain->uuid, listed->uuid, sizeof(domain->uuid));
     domain->id = (int)virDomainGetID(listed->handle);
     size_t known = snapshot_find(before, domain->uuid, domain->id);
@@ -537,7 +539,7 @@ static void identify(const struct hypervisor *hypervisor, const struct listed *l
     domain->current_kib = last->current_kib;
     domain->period_sec = last->period_sec;
     domain->settings = last->settings;
-    memcpy(domain->settings_error, last->settings_error, sizeof(domain->settings_error));
+    strcpy(domain->remarks->settings_error, domain_settings_error(last));
 }
 
 /* A domain may end between the list and its turn. */
@@ -561,7 +563,7 @@ static bool is_frozen(const struct hypervisor_suspect *suspect, virDomainPtr han
     return true;
 }
 
-/* Reads one domain. Returns false if it has gone meanwhile. */
+/* Reads one domain, which has room for remarks. Returns false if it has gone meanwhile. */
 static bool read_domain(const struct hypervisor *hypervisor, const struct listed *listed,
                         const struct snapshot *before, struct domain *domain)
 {
@@ -682,9 +684,12 @@ static void read_domains(struct hypervisor *hypervisor, const struct snapshot *b
     now->count = 0;
     for (size_t i = 0; i < hypervisor->count; i++) {
         struct listed listed = hypervisor->domains[i];
-        if (read_domain(hypervisor, &listed, before, &now->domains[now->count]))
+        struct domain_remarks remarks = {.trouble = ""};
+        now->domains[now->count].remarks = &remarks;
+        if (read_domain(hypervisor, &listed, before, &now->domains[now->count])) {
+            snapshot_keep_remarks(now, now->count);
             hypervisor->domains[now->count++] = listed;
-        else
+        } else
             virDomainFree(listed.handle);
     }
     hypervisor->count = now->count;

@@ -261,8 +261,12 @@ static const struct field domain_fields[] = {
     FIELD(domain, KIND_FIGURE, last_update_sec),
     FIELD(domain, KIND_FIGURE, swap_in_kib),
     FIELD(domain, KIND_FIGURE, major_faults),
-    TEXT_FIELD(domain, settings_error),
-    TEXT_FIELD(domain, trouble),
+    END_FIELD,
+};
+
+static const struct field remarks_fields[] = {
+    TEXT_FIELD(domain_remarks, settings_error),
+    TEXT_FIELD(domain_remarks, trouble),
     END_FIELD,
 };
 
@@ -513,6 +517,8 @@ static void write_domain(struct json_out *out, const struct coordinator_view *vi
     json_out_element(out);
     json_out_open(out, '{');
     write_fields(out, domain_fields, domain);
+    if (domain->remarks != NULL)
+        write_fields(out, remarks_fields, domain->remarks);
     write_structure(out, "settings", settings_fields, &domain->settings);
     write_structure(out, "limits", limits_fields, &view->limits[i]);
     write_structure(out, "decision", decision_fields, &view->decisions[i]);
@@ -780,8 +786,10 @@ static int take_domain(const json_t *object, size_t i, struct record_storage *st
     static const struct field request = {"request", KIND_WORD, 0, requests, 0};
     struct domain *domain = &storage->snapshot.domains[i];
     const json_t *memory = json_object_get(object, "memory");
+    domain->remarks = &storage->snapshot.remarks[i];
     *ret_has_memory = *ret_has_memory || memory != NULL;
     if (take_structure(domain_fields, object, "domains", domain, error) != 0 ||
+        take_structure(remarks_fields, object, "domains", domain->remarks, error) != 0 ||
         take_structure(settings_fields, json_object_get(object, "settings"), "settings",
                        &domain->settings, error) != 0 ||
         take_structure(limits_fields, json_object_get(object, "limits"), "limits",
@@ -790,6 +798,7 @@ static int take_domain(const json_t *object, size_t i, struct record_storage *st
                        &storage->decisions[i], error) != 0 ||
         take_field(&request, json_object_get(object, "request"), &storage->requests[i], error) != 0)
         return -EINVAL;
+    snapshot_keep_remarks(&storage->snapshot, i);
     return memory == NULL
                ? 0
                : take_structure(memory_fields, memory, "memory", &storage->memory[i], error);
@@ -814,13 +823,15 @@ static struct record_storage *make_storage(size_t count)
         return NULL;
     size_t room = count > 0 ? count : 1;
     storage->snapshot.domains = calloc(room, sizeof(*storage->snapshot.domains));
+    storage->snapshot.remarks = calloc(room, sizeof(*storage->snapshot.remarks));
     storage->limits = calloc(room, sizeof(*storage->limits));
     storage->memory = calloc(room, sizeof(*storage->memory));
     storage->decisions = calloc(room, sizeof(*storage->decisions));
     storage->requests = calloc(room, sizeof(*storage->requests));
     storage->snapshot.count = storage->snapshot.capacity = count;
-    if (storage->snapshot.domains != NULL && storage->limits != NULL && storage->memory != NULL &&
-        storage->decisions != NULL && storage->requests != NULL)
+    if (storage->snapshot.domains != NULL && storage->snapshot.remarks != NULL &&
+        storage->limits != NULL && storage->memory != NULL && storage->decisions != NULL &&
+        storage->requests != NULL)
         return storage;
     release_storage(storage);
     return NULL;

@@ -13,12 +13,39 @@ int snapshot_reserve(struct snapshot *snapshot, size_t capacity)
         return 0;
     if (snapshot->is_borrowed)
         return -ENOMEM;
-    struct domain *grown = reallocarray(snapshot->domains, capacity, sizeof(*grown));
-    if (grown == NULL)
+    struct domain *domains = reallocarray(snapshot->domains, capacity, sizeof(*domains));
+    if (domains == NULL)
         return -ENOMEM;
-    snapshot->domains = grown;
+    snapshot->domains = domains;
+    struct domain_remarks *remarks = reallocarray(snapshot->remarks, capacity, sizeof(*remarks));
+    if (remarks == NULL)
+        return -ENOMEM;
+    snapshot->remarks = remarks;
+    for (size_t i = 0; i < snapshot->count; i++)
+        if (domains[i].remarks != NULL)
+            domains[i].remarks = &remarks[i];
     snapshot->capacity = capacity;
     return 0;
+}
+
+void snapshot_keep_remarks(struct snapshot *snapshot, size_t index)
+{
+    struct domain *domain = &snapshot->domains[index];
+    struct domain_remarks *own = &snapshot->remarks[index];
+    bool has_any = *domain_trouble(domain) != '\0' || *domain_settings_error(domain) != '\0';
+    if (has_any && domain->remarks != own)
+        *own = *domain->remarks;
+    domain->remarks = has_any ? own : NULL;
+}
+
+const char *domain_trouble(const struct domain *domain)
+{
+    return domain->remarks != NULL ? domain->remarks->trouble : "";
+}
+
+const char *domain_settings_error(const struct domain *domain)
+{
+    return domain->remarks != NULL ? domain->remarks->settings_error : "";
 }
 
 static int compare_uuid(const void *key, const void *element)
@@ -67,7 +94,9 @@ void snapshot_release(struct snapshot *snapshot)
 {
     if (snapshot == NULL)
         return;
-    if (!snapshot->is_borrowed)
+    if (!snapshot->is_borrowed) {
         free(snapshot->domains);
+        free(snapshot->remarks);
+    }
     *snapshot = (struct snapshot){0};
 }

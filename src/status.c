@@ -182,8 +182,8 @@ const char *status_why(const struct coordinator_view *view, size_t i, struct sta
     }
     add(text, STATUS_WHY_BYTES, "; ", report_bound_text(decision->bound));
     add(text, STATUS_WHY_BYTES, "; ", request_text(view->requests[i]));
-    add(text, STATUS_WHY_BYTES, "; ", domain->trouble);
-    if (*domain->settings_error != '\0')
+    add(text, STATUS_WHY_BYTES, "; ", domain_trouble(domain));
+    if (*domain_settings_error(domain) != '\0')
         add(text, STATUS_WHY_BYTES, "; ", "its metadata is refused");
     return text;
 }

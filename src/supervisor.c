@@ -71,6 +71,7 @@ struct shared {
     struct ksm_settings settings; /* REQUEST_SET_SHARING */
 
     struct domain slots[2][HYPERVISOR_DOMAINS_MOST];
+    struct domain_remarks remarks[2][HYPERVISOR_DOMAINS_MOST];
 };
 
 /* How long a call may take. */
@@ -97,6 +98,7 @@ static void do_read(const struct supervisor_config *config, struct shared *share
     size_t slot = shared->before_slot;
     struct snapshot before = {
         .domains = shared->slots[slot],
+        .remarks = shared->remarks[slot],
         .count = shared->before_count,
         .capacity = HYPERVISOR_DOMAINS_MOST,
         .is_borrowed = true,
@@ -104,6 +106,7 @@ static void do_read(const struct supervisor_config *config, struct shared *share
     };
     struct snapshot now = before;
     now.domains = shared->slots[1 - slot];
+    now.remarks = shared->remarks[1 - slot];
     now.count = 0;
     shared->result = config->operations->read(config->self, &before, &now, shared->error);
     shared->host = now.host;
@@ -492,6 +495,7 @@ static int supervised_read(void *self, const struct snapshot *before, struct sna
     if (result != 0)
         return result;
     now->domains = shared->slots[1 - shared->before_slot];
+    now->remarks = shared->remarks[1 - shared->before_slot];
     now->count = shared->count;
     now->capacity = HYPERVISOR_DOMAINS_MOST;
     now->is_borrowed = true;

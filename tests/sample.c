@@ -82,6 +82,7 @@ void sample_make(struct sample *sample)
     memset(sample, 0, sizeof(*sample));
     for (size_t i = 0; i < SAMPLE_GUESTS; i++) {
         make_domain(&sample->domains[i], &guests[i], i);
+        sample->domains[i].remarks = &sample->remarks[i];
         make_decision(&sample->decisions[i], &guests[i]);
         sample->limits[i] = (struct policy_limits){.managed = guests[i].reason != POLICY_UNMANAGED,
                                                    .min_kib = 200 * MIB,

@@ -23,6 +23,7 @@ struct sample {
     struct coordinator_view view;
     struct snapshot snapshot;
     struct domain domains[SAMPLE_GUESTS];
+    struct domain_remarks remarks[SAMPLE_GUESTS]; /* each has its own */
     struct policy_limits limits[SAMPLE_GUESTS];
     struct policy_memory memory[SAMPLE_GUESTS];
     struct policy_decision decisions[SAMPLE_GUESTS];

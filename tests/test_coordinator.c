@@ -82,11 +82,6 @@ static void fill_domain(const struct fake *fake, size_t i, struct domain *domain
         .settings = guest->settings,
     };
     snprintf(domain->name, sizeof(domain->name), "vm%zu", i + 1);
-    if (guest->trouble != NULL)
-        snprintf(domain->trouble, sizeof(domain->trouble), "%s", guest->trouble);
-    if (guest->settings_error != NULL)
-        snprintf(domain->settings_error, sizeof(domain->settings_error), "%s",
-                 guest->settings_error);
     if (guest->job == JOB_ARRIVES)
         domain->actual_kib = domain->rss_kib = (struct figure){0};
     if (guest->silent || guest->frozen || guest->job == JOB_ARRIVES)
@@ -98,6 +93,17 @@ static void fill_domain(const struct fake *fake, size_t i, struct domain *domain
     domain->swap_in_kib = domain->major_faults = (struct figure){true, 1000};
     if (guest->lie != NULL)
         guest->lie(domain, fake->now_sec);
+}
+
+static void give_remarks(const struct guest *guest, struct snapshot *now, size_t index)
+{
+    struct domain_remarks remarks = {.trouble = ""};
+    if (guest->trouble != NULL)
+        strcpy(remarks.trouble, guest->trouble);
+    if (guest->settings_error != NULL)
+        strcpy(remarks.settings_error, guest->settings_error);
+    now->domains[index].remarks = &remarks;
+    snapshot_keep_remarks(now, index);
 }
 
 static int fake_read(void *self, const struct snapshot *before, struct snapshot *now,
@@ -127,7 +133,8 @@ static int fake_read(void *self, const struct snapshot *before, struct snapshot 
     for (size_t i = 0; i < GUESTS; i++) {
         if (!fake->guests[i].running)
             continue;
-        fill_domain(fake, i, &now->domains[now->count++]);
+        fill_domain(fake, i, &now->domains[now->count]);
+        give_remarks(&fake->guests[i], now, now->count++);
     }
     return 0;
 }

@@ -125,7 +125,7 @@ START_TEST(reads_the_domains_in_order)
         ck_assert_uint_eq(domain->max_kib, 1024 * MIB * (i + 1));
         ck_assert(domain->is_running == (i != 3));
         ck_assert(domain->has_balloon == (i != 2 && i != 4));
-        ck_assert_str_eq(domain->trouble, "");
+        ck_assert_str_eq(domain_trouble(domain), "");
     }
     const struct domain *domain = find(bench, "vm1");
     ck_assert(domain->has_balloon);
@@ -475,7 +475,7 @@ START_TEST(reads_the_settings_of_a_domain_that_appears)
         .headroom_percent = {true, 20},
     };
     ck_assert(settings_equal(&only(editor)->settings, &want));
-    ck_assert_str_eq(only(editor)->settings_error, "");
+    ck_assert_str_eq(domain_settings_error(only(editor)), "");
     close_editor(editor);
 }
 END_TEST
@@ -582,15 +582,15 @@ START_TEST(refuses_wrong_metadata_whole_and_keeps_what_was_right)
     edit(editor, SETTINGS_URI, wrong_elements[_i].element);
     for (unsigned int i = 0; i < 3; i++) {
         read_editor(editor);
-        ck_assert_str_eq(only(editor)->settings_error, wrong_elements[_i].error);
-        ck_assert_str_eq(only(editor)->trouble, "");
+        ck_assert_str_eq(domain_settings_error(only(editor)), wrong_elements[_i].error);
+        ck_assert_str_eq(domain_trouble(only(editor)), "");
         ck_assert(settings_equal(&only(editor)->settings, &last));
         ck_assert(only(editor)->actual_kib.known); /* all else is read */
         editor->now.domains[0].is_known = i % 2 == 0;
     }
     edit(editor, SETTINGS_URI, "<settings min='260'/>");
     read_editor(editor);
-    ck_assert_str_eq(only(editor)->settings_error, "");
+    ck_assert_str_eq(domain_settings_error(only(editor)), "");
     ck_assert_uint_eq(only(editor)->settings.min_kib.value, 260 * MIB);
     ck_assert(!only(editor)->settings.shares.known);
     close_editor(editor);
@@ -603,11 +603,11 @@ START_TEST(wrong_metadata_that_was_never_right_sets_nothing)
     const struct settings none = {0};
     edit(editor, SETTINGS_URI, "<settings min='250' shares='many'/>");
     read_editor(editor);
-    ck_assert_str_ne(only(editor)->settings_error, "");
+    ck_assert_str_ne(domain_settings_error(only(editor)), "");
     ck_assert(settings_equal(&only(editor)->settings, &none));
     edit(editor, SETTINGS_URI, NULL); /* nothing is wrong any more */
     read_editor(editor);
-    ck_assert_str_eq(only(editor)->settings_error, "");
+    ck_assert_str_eq(domain_settings_error(only(editor)), "");
     close_editor(editor);
 }
 END_TEST
@@ -952,7 +952,7 @@ static void check_others(const struct bench *bench)
     for (size_t i = 0; i < COUNT_OF(others); i++) {
         const struct domain *domain = find(bench, others[i]);
         ck_assert(domain->is_known && domain->max_kib != 0);
-        ck_assert_str_eq(domain->trouble, "");
+        ck_assert_str_eq(domain_trouble(domain), "");
         ck_assert_int_eq(domain->actual_kib.known, strcmp(others[i], "vm3") != 0);
     }
 }
@@ -985,12 +985,13 @@ START_TEST(statistics_that_fail_are_its_own_trouble)
     read_bench(bench);
     ck_assert_uint_eq(bench->now.count, DOMAINS);
     const struct domain *domain = find(bench, "vm2");
-    ck_assert_ptr_eq(strstr(domain->trouble, "cannot read its statistics: "), domain->trouble);
+    ck_assert_ptr_eq(strstr(domain_trouble(domain), "cannot read its statistics: "),
+                     domain_trouble(domain));
     ck_assert(!domain->actual_kib.known && domain->max_kib == 2048 * MIB);
     check_others(bench);
     faults.has_no_statistics = false;
     read_bench(bench);
-    ck_assert_str_eq(find(bench, "vm2")->trouble, "");
+    ck_assert_str_eq(domain_trouble(find(bench, "vm2")), "");
     close_bench(bench);
 }
 END_TEST
@@ -1013,7 +1014,8 @@ START_TEST(a_configuration_that_fails_is_asked_for_again)
         for (unsigned int j = 0; j < 2; j++) {
             read_bench(bench);
             const struct domain *domain = find(bench, "vm2");
-            ck_assert_ptr_eq(strstr(domain->trouble, rows[i].trouble), domain->trouble);
+            ck_assert_ptr_eq(strstr(domain_trouble(domain), rows[i].trouble),
+                             domain_trouble(domain));
             ck_assert(!domain->is_known && domain->max_kib == 0 && domain->actual_kib.known);
             check_others(bench);
         }
@@ -1021,7 +1023,7 @@ START_TEST(a_configuration_that_fails_is_asked_for_again)
         faults.xml = NULL;
         read_bench(bench);
         ck_assert(find(bench, "vm2")->is_known && find(bench, "vm2")->max_kib == 2048 * MIB);
-        ck_assert_str_eq(find(bench, "vm2")->trouble, "");
+        ck_assert_str_eq(domain_trouble(find(bench, "vm2")), "");
         close_bench(bench);
     }
 }
@@ -1034,8 +1036,8 @@ START_TEST(statistics_that_cannot_be_switched_on_are_tried_again)
     for (unsigned int i = 0; i < 2; i++) {
         read_bench(bench);
         const struct domain *domain = find(bench, "vm2");
-        ck_assert_ptr_eq(strstr(domain->trouble, "cannot switch its statistics on: "),
-                         domain->trouble);
+        ck_assert_ptr_eq(strstr(domain_trouble(domain), "cannot switch its statistics on: "),
+                         domain_trouble(domain));
         ck_assert(!domain->is_known && domain->period_sec == 7 && domain->actual_kib.known);
         check_others(bench);
     }
@@ -1101,7 +1103,7 @@ START_TEST(knows_what_a_domain_is_busy_with)
         ck_assert_msg(domain->job == jobs[_i].want, "%s: job %d", jobs[_i].name, domain->job);
         ck_assert_msg(domain->actual_kib.known == jobs[_i].is_read, "%s: read?", jobs[_i].name);
         ck_assert_uint_eq(domain->max_kib, 2048 * MIB);
-        ck_assert_str_eq(domain->trouble, "");
+        ck_assert_str_eq(domain_trouble(domain), "");
         check_others(bench);
     }
     ck_assert_int_eq(faults.asked_figures != 0, jobs[_i].is_read);
@@ -1540,7 +1542,7 @@ START_TEST(a_suspect_that_is_occupied_is_not_touched)
     const struct domain *domain = find(bench, "vm2");
     ck_assert(domain->is_frozen && !domain->is_known && !domain->actual_kib.known);
     ck_assert_uint_eq(domain->max_kib, 2048 * MIB);
-    ck_assert_str_eq(domain->trouble, "");
+    ck_assert_str_eq(domain_trouble(domain), "");
     ck_assert_uint_eq(faults.asked, 1); /* of the suspect only */
     check_others(bench);
     faults.is_occupied = faults.has_no_statistics = false;

@@ -24,14 +24,39 @@ START_TEST(reserving_keeps_what_is_there)
 {
     struct snapshot snapshot = {0};
     ck_assert_int_eq(snapshot_reserve(&snapshot, 1), 0);
-    snapshot.domains[0].id = 7;
+    struct domain_remarks remarks = {.trouble = "bad day"};
+    snapshot.domains[0] = (struct domain){.id = 7, .remarks = &remarks};
+    snapshot.count = 1;
+    snapshot_keep_remarks(&snapshot, 0);
     ck_assert_int_eq(snapshot_reserve(&snapshot, 1000), 0);
     ck_assert_int_eq(snapshot.domains[0].id, 7);
+    ck_assert_ptr_eq(snapshot.domains[0].remarks, &snapshot.remarks[0]);
+    ck_assert_str_eq(domain_trouble(&snapshot.domains[0]), "bad day");
     ck_assert_uint_ge(snapshot.capacity, 1000);
     ck_assert_int_ne(snapshot_reserve(&snapshot, SIZE_MAX), 0);
     ck_assert_int_eq(snapshot.domains[0].id, 7);
     snapshot_release(&snapshot);
     snapshot_release(NULL);
+}
+END_TEST
+
+START_TEST(keeps_only_remarks_that_say_something)
+{
+    struct snapshot snapshot = {0};
+    ck_assert_int_eq(snapshot_reserve(&snapshot, 2), 0);
+    struct domain_remarks none = {.trouble = ""};
+    struct domain_remarks some = {.settings_error = "min 'x'"};
+    snapshot.domains[0] = (struct domain){.remarks = &none};
+    snapshot.domains[1] = (struct domain){.remarks = &some};
+    snapshot.count = 2;
+    snapshot_keep_remarks(&snapshot, 0);
+    snapshot_keep_remarks(&snapshot, 1);
+    memset(&some, 'x', sizeof(some));
+    ck_assert_ptr_null(snapshot.domains[0].remarks);
+    ck_assert_str_eq(domain_settings_error(&snapshot.domains[0]), "");
+    ck_assert_str_eq(domain_settings_error(&snapshot.domains[1]), "min 'x'");
+    ck_assert_str_eq(domain_trouble(&snapshot.domains[1]), "");
+    snapshot_release(&snapshot);
 }
 END_TEST
 
@@ -75,6 +100,7 @@ Suite *make_suite(void)
     TCase *cases = tcase_create("find");
     tcase_add_test(cases, finds_by_uuid_and_id);
     tcase_add_test(cases, reserving_keeps_what_is_there);
+    tcase_add_test(cases, keeps_only_remarks_that_say_something);
     tcase_add_loop_test(cases, finds_the_node_that_is_short, 0, COUNT_OF(short_nodes));
     suite_add_tcase(suite, cases);
     return suite;

@@ -188,7 +188,7 @@ START_TEST(writes_nothing_that_a_terminal_obeys)
     struct sample sample;
     sample_make(&sample);
     strcpy(sample.domains[0].name, "\033[2Jevil\n\xff");
-    strcpy(sample.domains[0].trouble, "\033]0;x\a");
+    strcpy(sample.remarks[0].trouble, "\033]0;x\a");
     sample.view.uri = "test:///\r\033c";
     memset(&sample.decisions[1], 0xff, sizeof(sample.decisions[1]));
     sample.decisions[1].reason = POLICY_NEEDS;
@@ -206,8 +206,8 @@ START_TEST(says_that_a_call_failed)
     struct sample sample;
     sample_make(&sample);
     sample.requests[SAMPLE_GROWING] = COORDINATOR_REFUSED;
-    strcpy(sample.domains[SAMPLE_GIVING].trouble, "no XML");
-    strcpy(sample.domains[SAMPLE_BALANCED].settings_error, "min '6X'");
+    strcpy(sample.remarks[SAMPLE_GIVING].trouble, "no XML");
+    strcpy(sample.remarks[SAMPLE_BALANCED].settings_error, "min '6X'");
     expect_line(&sample, &running, "113.9 of 192.4; the hypervisor has refused it\n", true);
     expect_line(&sample, &running, "in steps; no XML\n", true);
     expect_line(&sample, &running, "has what it should have; its metadata is refused\n", true);
