@@ -97,7 +97,9 @@ test_replay_LIBS = $(JSON_LIBS) $(INI_LIBS)
 test_supervisor_LINKS = supervisor clock snapshot
 test_domain_xml_LINKS = domain_xml settings units
 test_domain_xml_LIBS = $(shell $(PKG_CONFIG) --libs libxml-2.0)
-test_hypervisor_LINKS = hypervisor domain_xml clock settings units meminfo ksm ksm_files kernel_file snapshot
+test_event_loop_LINKS = event_loop clock
+test_event_loop_LIBS = $(shell $(PKG_CONFIG) --libs libvirt)
+test_hypervisor_LINKS = hypervisor event_loop domain_xml clock settings units meminfo ksm ksm_files kernel_file snapshot
 test_hypervisor_WRAPPED = virDomainMemoryStats virDomainGetXMLDesc virDomainSetMemoryStatsPeriod virConnectListAllDomains \
 	virConnectIsAlive virGetLastErrorCode virNodeGetMemoryStats meminfo_refine virDomainGetControlInfo \
 	virDomainSetMemory virDomainGetMetadata virDomainSetMetadata virDomainGetJobStats virDomainGetState \
@@ -111,7 +113,7 @@ test_score_LINKS = $(patsubst tests/sim/%.c,tests/sim/%,$(filter-out tests/sim/s
 test_score_LIBS = $(INI_LIBS) $(JSON_LIBS) -lm
 # Whatever takes memory may be told to fail.
 test_oom_WRAPPED = malloc calloc realloc reallocarray strdup asprintf getline __getdelim fdopen
-test_oom_LINKS = clock coordinator reservation policy pace report log options config hypervisor domain_xml settings units meminfo ksm ksm_files kernel_file snapshot \
+test_oom_LINKS = clock coordinator reservation policy pace report log options config hypervisor event_loop domain_xml settings units meminfo ksm ksm_files kernel_file snapshot \
 	tests/sim/scenario tests/sim/truth
 test_oom_LIBS = $(MC_LIBS) $(call wrap,$(test_oom_WRAPPED))
 $(BUILD)/tests/test_oom.o $(BUILD)/tests/test_scenario.o $(BUILD)/tests/test_score.o: MC_CFLAGS += -Itests -Itests/sim

@@ -1,9 +1,10 @@
-/* hypervisor.c - libvirt, and the only file that names it. Bytes become KiB here; what a guest or
- * its emulator says is passed on as it is, for the policy to judge. */
+/* hypervisor.c - libvirt, which only event_loop.c names beside it. Bytes become KiB here; what a
+ * guest or its emulator says is passed on as it is, for the policy to judge. */
 #include "hypervisor.h"
 
 #include "clock.h"
 #include "domain_xml.h"
+#include "event_loop.h"
 #include "ksm_files.h"
 #include "meminfo.h"
 
@@ -19,10 +20,6 @@ enum {
     BYTES_PER_KIB = 1024,
     CHANGES = 64, /* more between two reads are as good as all */
     EVENTS = 4,   /* kinds that are listened to */
-    /* A message from the server takes two rounds of the event loop: one reads it and makes an event
-     * of it, the next hands the event over. The others are for what comes meanwhile. */
-    EVENT_ROUNDS = 4,
-    EVENT_WAIT_MSEC = 1,
 };
 
 /* Where this host's own files begin. */
@@ -40,7 +37,6 @@ struct hypervisor {
     unsigned int period_sec;        /* how often guests are to report; 0: touch nothing */
     struct hypervisor_watch *watch; /* NULL: nobody watches */
     virConnectPtr connection;
-    int timer;              /* of libvirt's event loop, once there is a connection */
     bool is_local;          /* the host's own files can be read */
     uint64_t total_kib;     /* the host's memory; as of the connection */
     int memory_parameters;  /* how many virNodeGetMemoryStats() gives; 0: not supported */
@@ -124,31 +120,13 @@ static bool is_occupied(virDomainPtr handle)
 
 /* ---- events ---- */
 
-static void take_timeout(int timer, void *unused)
-{
-    (void)timer;
-    (void)unused;
-}
-
-/* libvirt's event loop has no way to be run without waiting, but for a timer that is due: to be
- * woken from a short sleep costs more than what is heard. What libvirt has to free it frees in a
- * round in which nothing else is to be done: the last one waits. */
-static void run_events(const struct hypervisor *hypervisor)
-{
-    virEventUpdateTimeout(hypervisor->timer, 0);
-    for (unsigned int i = 1; i < EVENT_ROUNDS; i++)
-        virEventRunDefaultImpl();
-    virEventUpdateTimeout(hypervisor->timer, EVENT_WAIT_MSEC);
-    virEventRunDefaultImpl();
-}
-
 /* Answers the server, which drops a client that is silent for half a minute, and hears of changes.
  */
 static void libvirt_serve(void *self)
 {
     const struct hypervisor *hypervisor = self;
     if (hypervisor->connection != NULL)
-        run_events(hypervisor);
+        event_loop_run();
 }
 
 /* What has changed is not told; the domain is looked up again with the next read. */
@@ -242,10 +220,10 @@ static int disconnect(struct hypervisor *hypervisor)
     for (size_t i = 0; i < EVENTS; i++)
         if (hypervisor->events[i] >= 0)
             virConnectDomainEventDeregisterAny(hypervisor->connection, hypervisor->events[i]);
-    run_events(hypervisor); /* an event's end is one itself, and holds a reference until then */
+    event_loop_run(); /* an event's end is one itself, and holds a reference until then */
     int references = virConnectClose(hypervisor->connection);
     hypervisor->connection = NULL;
-    run_events(hypervisor); /* so is the end of the socket's watch */
+    event_loop_run(); /* so is the end of the socket's watch */
     return references;
 }
 
@@ -280,24 +258,25 @@ static bool is_local(virConnectPtr connection)
 }
 
 /* libvirt has one event loop for the process, to be registered once, before the first connection.
- * Returns its timer, which stays; or -ENOTCONN. */
+ */
 static int start_library(void)
 {
-    static int timer = -1;
-    if (timer < 0 && virInitialize() == 0 && virEventRegisterDefaultImpl() == 0)
-        timer = virEventAddTimeout(EVENT_WAIT_MSEC, take_timeout, NULL, NULL);
+    static bool is_registered = false;
     virSetErrorFunc(NULL, be_silent);
-    return timer >= 0 ? timer : -ENOTCONN;
+    if (virInitialize() != 0)
+        return -ENOTCONN;
+    if (!is_registered)
+        event_loop_register();
+    is_registered = true;
+    return 0;
 }
 
 static int libvirt_connect(void *self, char error[HYPERVISOR_ERROR_BYTES])
 {
     struct hypervisor *hypervisor = self;
     begin(hypervisor, NULL);
-    int timer = start_library();
-    if (timer < 0)
+    if (start_library() != 0)
         return fail(-ENOTCONN, error, "cannot start libvirt's client library");
-    hypervisor->timer = timer;
     disconnect(hypervisor);
     hypervisor->connection = virConnectOpen(hypervisor->uri);
     if (hypervisor->connection == NULL) {
