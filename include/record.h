@@ -32,8 +32,8 @@ struct record {
 
 /*
  * Hands one line, without a newline at its end, to TAKE, piece by piece. What the policy remembers
- * is long, and needed only to go on from there: it is left out unless WITH_MEMORY. Returns 0, what
- * TAKE has returned, or -ENOMEM.
+ * is long, and needed only to go on from there: unless WITH_MEMORY there is only what is shown of
+ * it. Returns 0, what TAKE has returned, or -ENOMEM.
  */
 int record_write(const struct coordinator_view *view, const struct record_origin *origin,
                  bool with_memory, json_out_taker *take, void *argument);

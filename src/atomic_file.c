@@ -33,6 +33,16 @@ static int name_temporary(const char *name, char temporary[ATOMIC_FILE_NAME_BYTE
 }
 
 /* What an earlier run has left there, or somebody has put there, is not written through. */
+static int make_anew(int directory, const char *name, mode_t mode)
+{
+    static const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+    int descriptor = openat(directory, name, flags, mode);
+    if (descriptor >= 0 || errno != EEXIST)
+        return descriptor;
+    unlinkat(directory, name, 0);
+    return openat(directory, name, flags, mode);
+}
+
 int atomic_file_begin(int directory, const char *name, mode_t mode, struct atomic_file *ret_file)
 {
     _Static_assert(ATOMIC_FILE_NAME_BYTES > NAME_MAX, "any name fits");
@@ -40,9 +50,7 @@ int atomic_file_begin(int directory, const char *name, mode_t mode, struct atomi
     int result = name_temporary(name, file.temporary);
     if (result != 0)
         return result;
-    unlinkat(directory, file.temporary, 0);
-    file.descriptor = openat(directory, file.temporary,
-                             O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+    file.descriptor = make_anew(directory, file.temporary, mode);
     if (file.descriptor < 0)
         return -errno;
     if (fchmod(file.descriptor, mode) != 0) {

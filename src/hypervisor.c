@@ -312,10 +312,6 @@ static bool read_host_memory(struct hypervisor *hypervisor, struct host *host)
                           node_figure(figures, count, VIR_NODE_MEMORY_STATS_BUFFERS) +
                           node_figure(figures, count, VIR_NODE_MEMORY_STATS_CACHED);
     free(figures);
-    /* Cached includes what is nobody's to give back, as tmpfs and guests' shared memory; and what
-     * the kernel keeps of files beside it, which it gives back at once, is in none of them. */
-    if (hypervisor->is_local)
-        meminfo_refine(OWN_ROOT, host);
     return known;
 }
 
@@ -327,11 +323,24 @@ static bool read_host_free(struct hypervisor *hypervisor, struct host *host)
     return free_bytes != 0;
 }
 
+/* libvirt's test driver, which tells nothing of the host's memory, only pretends to be here. */
+static bool is_own_host(const struct hypervisor *hypervisor)
+{
+    return hypervisor->is_local && hypervisor->memory_parameters > 0;
+}
+
+/* Of this host its kernel tells more than libvirt, to whom all is available that is free or in a
+ * cache: as tmpfs and guests' shared memory, which are nobody's to give back, and not what the
+ * kernel keeps of files beside their pages. */
 static struct host read_host(struct hypervisor *hypervisor)
 {
     struct host host = {0};
-    host.has_memory = hypervisor->memory_parameters > 0 ? read_host_memory(hypervisor, &host)
-                                                        : read_host_free(hypervisor, &host);
+    if (is_own_host(hypervisor) && meminfo_read(OWN_ROOT, &host))
+        host.has_memory = true;
+    else if (hypervisor->memory_parameters > 0)
+        host.has_memory = read_host_memory(hypervisor, &host);
+    else
+        host.has_memory = read_host_free(hypervisor, &host);
     return host;
 }
 
@@ -692,8 +701,7 @@ static int libvirt_read(void *self, const struct snapshot *before, struct snapsh
     read_domains(hypervisor, before, now);
     begin(hypervisor, NULL);
     now->host = read_host(hypervisor);
-    /* Who has told of the host is there. */
-    if (now->host.has_memory || virConnectIsAlive(hypervisor->connection) == 1)
+    if (virConnectIsAlive(hypervisor->connection) == 1)
         return 0;
     snprintf(error, HYPERVISOR_ERROR_BYTES, "connection closed");
     return -ENOTCONN;
@@ -721,12 +729,6 @@ static int libvirt_set_memory(void *self, const struct domain *domain, uint64_t 
 }
 
 /* ---- sharing of pages ---- */
-
-/* libvirt's test driver, which tells nothing of the host's memory, only pretends to be here. */
-static bool is_own_host(const struct hypervisor *hypervisor)
-{
-    return hypervisor->is_local && hypervisor->memory_parameters > 0;
-}
 
 static struct figure sharing_figure(virTypedParameterPtr figures, int count, const char *name)
 {

@@ -310,14 +310,25 @@ static void leave(struct run *run)
         log_say(run->log, LOG_LEVEL_WARNING, "leaving: not all guests have come to that");
 }
 
+/* What commands have left is read when there is word of it, and for as long as something of it
+ * holds, which may end by itself. */
+static void heed_commands(struct run *run)
+{
+    bool is_noticed = run->is_noticed || run->notices < 0;
+    run->is_noticed = false;
+    if (is_noticed || run->is_paused)
+        heed_pause(run);
+    if (is_noticed || coordinator_view(run->coordinator).reservations->count > 0)
+        heed_reservations(run);
+}
+
 static int run_until_stopped(struct run *run)
 {
     uint64_t first = clock_monotonic_usec();
     uint64_t wake;
+    run->is_noticed = true; /* there may be some of before */
     do {
-        run->is_noticed = false;
-        heed_pause(run);
-        heed_reservations(run);
+        heed_commands(run);
         cycle(run);
         wake = pace_next_usec(first, run->options->interval_usec, clock_monotonic_usec());
         uint64_t retry = coordinator_retry_usec(run->coordinator);

@@ -77,21 +77,24 @@ static uint64_t reclaimable_arc_kib(const char *root)
     return subtract_to_zero(size_bytes, least_bytes) / BYTES_PER_KIB;
 }
 
-static void refine_available(const char *root, struct host *host)
+static bool read_available(const char *root, struct host *host)
 {
     char path[KERNEL_FILE_PATH_BYTES];
     char text[KERNEL_FILE_BYTES];
+    uint64_t total_kib;
     uint64_t available_kib;
-    uint64_t most_kib = host->total_kib != 0 ? host->total_kib : UINT64_MAX;
     if (kernel_file_read(kernel_file_path(path, root, "/proc/meminfo"), text) != 0 ||
+        !find_kib(text, "MemTotal:", &total_kib) ||
         !find_kib(text, "MemAvailable:", &available_kib))
-        return;
-    host->available_kib = min_u64(available_kib, most_kib);
-    host->arc_kib = min_u64(reclaimable_arc_kib(root), most_kib - host->available_kib);
+        return false;
+    host->total_kib = total_kib;
+    host->available_kib = min_u64(available_kib, total_kib);
+    host->arc_kib = min_u64(reclaimable_arc_kib(root), total_kib - host->available_kib);
     host->available_kib += host->arc_kib;
+    return true;
 }
 
-static void refine_pressure(const char *root, struct host *host)
+static void read_pressure(const char *root, struct host *host)
 {
     char path[KERNEL_FILE_PATH_BYTES];
     char text[KERNEL_FILE_BYTES];
@@ -166,7 +169,7 @@ static size_t list_nodes(const char *root, unsigned int ids[HOST_NODES_MOST])
     return count;
 }
 
-static void refine_nodes(const char *root, struct host *host)
+static void read_nodes(const char *root, struct host *host)
 {
     unsigned int ids[HOST_NODES_MOST];
     size_t listed = list_nodes(root, ids);
@@ -177,9 +180,9 @@ static void refine_nodes(const char *root, struct host *host)
     host->node_count = count > 1 ? count : 0; /* one is the host */
 }
 
-void meminfo_refine(const char *root, struct host *host)
+bool meminfo_read(const char *root, struct host *host)
 {
-    refine_available(root, host);
-    refine_pressure(root, host);
-    refine_nodes(root, host);
+    read_pressure(root, host);
+    read_nodes(root, host);
+    return read_available(root, host);
 }

@@ -89,7 +89,7 @@ static int write_state(struct publisher *publisher, const struct coordinator_vie
     int result = state_dir_begin(publisher->config.dir, name, &file);
     if (result != 0)
         return result;
-    return atomic_file_end(&file, name, record_write(view, &origin, true, atomic_file_add, &file));
+    return atomic_file_end(&file, name, record_write(view, &origin, false, atomic_file_add, &file));
 }
 
 /* ---- the metrics ---- */

@@ -325,6 +325,14 @@ static const struct field decision_fields[] = {
     END_FIELD,
 };
 
+/* What of the policy's memory is shown to people. */
+static const struct field trend_fields[] = {
+    FIELD(policy_memory, KIND_U64, steady_kib),
+    FIELD(policy_memory, KIND_U64, rate_kib_per_sec),
+    FIELD(policy_memory, KIND_U64, swapping_kib),
+    END_FIELD,
+};
+
 static const struct field memory_fields[] = {
     FIELD(policy_memory, KIND_BOOL, has_report),
     FIELD(policy_memory, KIND_BOOL, confirmed),
@@ -526,6 +534,8 @@ static void write_domain(struct json_out *out, const struct coordinator_view *vi
     json_out_text(out, record_request_name(view->requests[i]));
     if (with_memory)
         write_structure(out, "memory", memory_fields, &view->memory[i]);
+    else
+        write_structure(out, "trend", trend_fields, &view->memory[i]);
     json_out_close(out, '}');
 }
 
@@ -785,6 +795,7 @@ static int take_domain(const json_t *object, size_t i, struct record_storage *st
 {
     static const struct field request = {"request", KIND_WORD, 0, requests, 0};
     struct domain *domain = &storage->snapshot.domains[i];
+    const json_t *trend = json_object_get(object, "trend");
     const json_t *memory = json_object_get(object, "memory");
     domain->remarks = &storage->snapshot.remarks[i];
     *ret_has_memory = *ret_has_memory || memory != NULL;
@@ -799,6 +810,8 @@ static int take_domain(const json_t *object, size_t i, struct record_storage *st
         take_field(&request, json_object_get(object, "request"), &storage->requests[i], error) != 0)
         return -EINVAL;
     snapshot_keep_remarks(&storage->snapshot, i);
+    if (trend != NULL && take_structure(trend_fields, trend, "trend", &storage->memory[i], error))
+        return -EINVAL;
     return memory == NULL
                ? 0
                : take_structure(memory_fields, memory, "memory", &storage->memory[i], error);

@@ -710,7 +710,7 @@ int __wrap_virConnectIsAlive(virConnectPtr connection);
 int __wrap_virGetLastErrorCode(void);
 int __wrap_virNodeGetMemoryStats(virConnectPtr connection, int cell, virNodeMemoryStatsPtr figures,
                                  int *count, unsigned int flags);
-void __wrap_meminfo_refine(const char *root, struct host *host);
+bool __wrap_meminfo_read(const char *root, struct host *host);
 int __wrap_virNodeGetMemoryParameters(virConnectPtr connection, virTypedParameterPtr figures,
                                       int *count, unsigned int flags);
 int __wrap_virNodeSetMemoryParameters(virConnectPtr connection, virTypedParameterPtr figures,
@@ -844,11 +844,14 @@ int __wrap_virNodeGetMemoryStats(virConnectPtr connection, int cell, virNodeMemo
     return 0;
 }
 
-void __wrap_meminfo_refine(const char *root, struct host *host)
+bool __wrap_meminfo_read(const char *root, struct host *host)
 {
     ck_assert_str_eq(root, "");
-    if (!faults.has_no_meminfo)
-        host->available_kib = faults.meminfo_kib;
+    if (faults.has_no_meminfo)
+        return false;
+    host->total_kib = 1000;
+    host->available_kib = faults.meminfo_kib;
+    return true;
 }
 
 int __wrap_virNodeGetMemoryParameters(virConnectPtr connection, virTypedParameterPtr figures,
@@ -1267,9 +1270,15 @@ static const struct {
      {.has_memory = true, .total_kib = 1000, .available_kib = 999}},
     {{FIGURE("total", 1000), FIGURE("free", 100)},
      2,
-     true,
+     true, /* which need not be asked */
      false,
      999,
+     {.has_memory = true, .total_kib = 1000, .available_kib = 999}},
+    {{FIGURE("total", 1000), FIGURE("free", 100)},
+     2,
+     true,
+     true,
+     0,
      {.has_memory = false, .total_kib = 0, .available_kib = 0}},
 };
 

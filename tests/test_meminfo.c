@@ -8,16 +8,18 @@
 static const struct host before = {
     .has_memory = true, .total_kib = 16 * GIB, .available_kib = 3 * GIB};
 
-static struct host refined(struct tree *tree)
+static struct host host_of(struct tree *tree)
 {
     struct host host = before;
-    meminfo_refine(tree->root, &host);
+    bool had_available = meminfo_read(tree->root, &host);
+    ck_assert_int_eq(had_available, host.available_kib != before.available_kib);
     tree_release(tree);
     return host;
 }
 
 /* ---- what is available ---- */
 
+#define TOTAL    "MemTotal: 16777216 kB\n"
 #define ARC_HEAD "13 1 0x01 147 39984 4021 99\nname                            type data\n"
 
 static const struct {
@@ -27,29 +29,31 @@ static const struct {
     uint64_t want_arc_kib;
 } availables[] = {
     {"MemTotal:       1000 kB\nMemFree:        100 kB\nMemAvailable:   700 kB\n", NULL, 700, 0},
-    {"MemAvailable:   18446744073709551615 kB\n", NULL, 16 * GIB, 0}, /* more than there is */
+    {TOTAL "MemAvailable:   18446744073709551615 kB\n", NULL, 16 * GIB, 0}, /* more than there is */
     {"MemTotal:       1000 kB\n", NULL, 3 * GIB, 0},
-    {"MemAvailable:   lots\n", NULL, 3 * GIB, 0},
-    {"MemAvailable:   -7 kB\n", NULL, 3 * GIB, 0},
-    {"MemAvailable:   18446744073709551616 kB\n", NULL, 3 * GIB, 0},
-    {"MemAvailable:   700 MB\n", NULL, 3 * GIB, 0},
-    {"MemAvailable:   700\n", NULL, 3 * GIB, 0},
-    {"xMemAvailable:   700 kB\n", NULL, 3 * GIB, 0},
+    {TOTAL "MemAvailable:   lots\n", NULL, 3 * GIB, 0},
+    {TOTAL "MemAvailable:   -7 kB\n", NULL, 3 * GIB, 0},
+    {TOTAL "MemAvailable:   18446744073709551616 kB\n", NULL, 3 * GIB, 0},
+    {TOTAL "MemAvailable:   700 MB\n", NULL, 3 * GIB, 0},
+    {TOTAL "MemAvailable:   700\n", NULL, 3 * GIB, 0},
+    {TOTAL "xMemAvailable:   700 kB\n", NULL, 3 * GIB, 0},
+    {"MemAvailable:   700 kB\n", NULL, 3 * GIB, 0}, /* of how much? */
+    {"MemTotal: x kB\nMemAvailable:   700 kB\n", NULL, 3 * GIB, 0},
     {"", NULL, 3 * GIB, 0},
     {NULL, NULL, 3 * GIB, 0},
     /* ZFS: what its cache has above its minimum */
-    {"MemAvailable: 700 kB\n",
+    {TOTAL "MemAvailable: 700 kB\n",
      ARC_HEAD "size                            4    1048576\n"
               "c_min                           4    262144\n",
      700 + 768, 768},
-    {"MemAvailable: 700 kB\n", ARC_HEAD "c_min 4 1048576\nsize 4 262144\n", 700, 0},
-    {"MemAvailable: 700 kB\n", ARC_HEAD "size 4 18446744073709551615\nc_min 4 0\n", 16 * GIB,
+    {TOTAL "MemAvailable: 700 kB\n", ARC_HEAD "c_min 4 1048576\nsize 4 262144\n", 700, 0},
+    {TOTAL "MemAvailable: 700 kB\n", ARC_HEAD "size 4 18446744073709551615\nc_min 4 0\n", 16 * GIB,
      16 * GIB - 700},
-    {"MemAvailable: 700 kB\n", ARC_HEAD "size 4 1048576\n", 700, 0}, /* no minimum */
-    {"MemAvailable: 700 kB\n", ARC_HEAD "size 7 1048576\nc_min 4 0\n", 700, 0},
-    {"MemAvailable: 700 kB\n", ARC_HEAD "size 4 1048576 5\nc_min 4 0\n", 700, 0},
-    {"MemAvailable: 700 kB\n", ARC_HEAD "hdr_size 4 1048576\narc_c_min 4 0\n", 700, 0},
-    {"MemAvailable: 700 kB\n", "", 700, 0},
+    {TOTAL "MemAvailable: 700 kB\n", ARC_HEAD "size 4 1048576\n", 700, 0}, /* no minimum */
+    {TOTAL "MemAvailable: 700 kB\n", ARC_HEAD "size 7 1048576\nc_min 4 0\n", 700, 0},
+    {TOTAL "MemAvailable: 700 kB\n", ARC_HEAD "size 4 1048576 5\nc_min 4 0\n", 700, 0},
+    {TOTAL "MemAvailable: 700 kB\n", ARC_HEAD "hdr_size 4 1048576\narc_c_min 4 0\n", 700, 0},
+    {TOTAL "MemAvailable: 700 kB\n", "", 700, 0},
     /* without MemAvailable nobody knows what the cache is to be added to */
     {NULL, ARC_HEAD "size 4 1048576\nc_min 4 0\n", 3 * GIB, 0},
 };
@@ -59,10 +63,10 @@ START_TEST(finds_what_is_available)
     struct tree tree = tree_make();
     tree_write(&tree, "/proc/meminfo", availables[_i].meminfo);
     tree_write(&tree, "/proc/spl/kstat/zfs/arcstats", availables[_i].arcstats);
-    struct host host = refined(&tree);
+    struct host host = host_of(&tree);
     ck_assert_uint_eq(host.available_kib, availables[_i].want_available_kib);
     ck_assert_uint_eq(host.arc_kib, availables[_i].want_arc_kib);
-    ck_assert_uint_eq(host.total_kib, before.total_kib);
+    ck_assert_uint_eq(host.total_kib, _i == 0 ? 1000 : before.total_kib);
 }
 END_TEST
 
@@ -103,7 +107,7 @@ START_TEST(finds_the_pressure)
 {
     struct tree tree = tree_make();
     tree_write(&tree, "/proc/pressure/memory", pressures[_i].text);
-    struct host host = refined(&tree);
+    struct host host = host_of(&tree);
     check_figure(host.some_permyriad, pressures[_i].want_some);
     check_figure(host.full_permyriad, pressures[_i].want_full);
 }
@@ -133,7 +137,7 @@ START_TEST(finds_the_nodes_in_their_order)
     tree_write(&tree, "/sys/devices/system/node/node/meminfo", NODE("0"));
     tree_write(&tree, "/sys/devices/system/node/power/meminfo", NODE("0"));
     tree_write(&tree, "/sys/devices/system/node/online", "0\n");
-    struct host host = refined(&tree);
+    struct host host = host_of(&tree);
     ck_assert_uint_eq(host.node_count, 3);
     ck_assert_uint_eq(host.nodes[0].id, 0);
     ck_assert_uint_eq(host.nodes[0].total_kib, 8000);
@@ -149,7 +153,7 @@ START_TEST(a_single_node_is_the_host)
     struct tree tree = tree_make();
     tree_write(&tree, "/sys/devices/system/node/node0/meminfo", NODE("0"));
     tree_write(&tree, "/sys/devices/system/node/node1/meminfo", "odd");
-    ck_assert_uint_eq(refined(&tree).node_count, 0);
+    ck_assert_uint_eq(host_of(&tree).node_count, 0);
 }
 END_TEST
 
@@ -163,7 +167,7 @@ START_TEST(of_too_many_nodes_some_are_left_out)
         snprintf(text, sizeof(text), "Node %u MemTotal: 8 kB\nNode %u MemFree: 4 kB\n", i, i);
         tree_write(&tree, path, text);
     }
-    ck_assert_uint_eq(refined(&tree).node_count, HOST_NODES_MOST);
+    ck_assert_uint_eq(host_of(&tree).node_count, HOST_NODES_MOST);
 }
 END_TEST
 
@@ -172,18 +176,17 @@ END_TEST
 START_TEST(without_files_all_stays_as_it_was)
 {
     struct host host = before;
-    meminfo_refine("/nowhere", &host);
+    ck_assert(!meminfo_read("/nowhere", &host));
     ck_assert_mem_eq(&host, &before, sizeof(host));
 }
 END_TEST
 
 START_TEST(this_host_says_what_it_has)
 {
-    struct host host = before;
-    host.total_kib = UINT64_MAX;
-    host.available_kib = 0;
-    meminfo_refine("", &host);
+    struct host host = {0};
+    ck_assert(meminfo_read("", &host));
     ck_assert_uint_gt(host.available_kib, 0xad);
+    ck_assert_uint_gt(host.total_kib, host.available_kib);
     FILE *pressure = fopen("/proc/pressure/memory", "re");
     ck_assert_int_eq(host.some_permyriad.known, pressure != NULL);
     if (pressure != NULL)

@@ -197,14 +197,16 @@ START_TEST(nothing_that_is_remembered_is_forgotten)
 }
 END_TEST
 
-START_TEST(memory_is_left_out_unless_asked_for)
+START_TEST(memory_is_left_out_but_for_what_is_shown)
 {
     struct cycle cycle;
     fill_cycle(&cycle);
     char *line = record_format(&cycle.view, &origin, false);
     struct record record = parse(line);
     ck_assert(!record.has_memory);
-    ck_assert_uint_eq(record.view.memory[0].rate_kib_per_sec, 0);
+    const struct policy_memory *memory = record.view.memory;
+    ck_assert_int_eq(memory[0].unseen_kib, 0);
+    ck_assert_uint_eq(memory[0].rate_kib_per_sec, cycle.memory[0].rate_kib_per_sec); /* is shown */
     free(line);
     record_release(&record);
     record_release(NULL);
@@ -368,7 +370,7 @@ Suite *make_suite(void)
     tcase_add_test(lines, reads_a_line_of_an_older_version);
     tcase_add_loop_test(lines, more_than_there_is_room_for_is_refused, 0, COUNT_OF(arrays));
     tcase_add_test(lines, nothing_that_is_remembered_is_forgotten);
-    tcase_add_test(lines, memory_is_left_out_unless_asked_for);
+    tcase_add_test(lines, memory_is_left_out_but_for_what_is_shown);
     tcase_add_test(lines, a_name_that_is_no_text_is_written_all_the_same);
     tcase_add_test(lines, every_word_has_a_name_of_its_own);
     tcase_add_loop_test(lines, refuses_what_is_no_cycle_and_says_where, 0, COUNT_OF(damages));
