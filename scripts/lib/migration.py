@@ -6,7 +6,7 @@ import time
 
 import host
 import lab
-from cases import expect
+from cases import expect, wait_until
 from host import libvirt
 
 SLOW_MIB_PER_SEC = 4
@@ -57,6 +57,9 @@ class Move:
     def is_under_way(self) -> bool:
         return self._thread.is_alive()
 
+    def _is_transferring(self) -> bool:
+        return self._domain.jobStats().get("memory_processed", 0) > 0
+
     def finish(self) -> None:
         """As fast as it can from now on, the guest suspended; returns when it runs there.
 
@@ -65,6 +68,8 @@ class Move:
         access"), and the guest hangs there; one that is at rest writes nothing.
         """
         end = time.monotonic() + PATIENCE_SEC
+        # Suspended before it has begun, it would arrive suspended.
+        wait_until(self._is_transferring, "the migration begins")
         self._domain.suspend()
         while self.is_under_way():
             expect(time.monotonic() < end, "the migration comes to its end")
