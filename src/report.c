@@ -174,6 +174,9 @@ void report_limits(const struct log *log, const struct domain *domain,
                 limits->shares);
     else
         log_say(log, LOG_LEVEL_INFO, "%s: not to be managed", domain->name);
+    if (limits->managed && domain->max_kib != 0 && limits->min_kib > domain->max_kib)
+        log_say(log, LOG_LEVEL_WARNING, "%s: cannot have at least %.1f MiB, its maximum is %.1f",
+                domain->name, mib(limits->min_kib), mib(domain->max_kib));
 }
 
 static const char *say_hold(const struct domain *domain, const struct policy_decision *decision,

@@ -1114,6 +1114,20 @@ START_TEST(limits_that_clash_are_said_once)
 }
 END_TEST
 
+START_TEST(a_minimum_above_what_a_domain_can_have_is_said_once)
+{
+    struct bench *bench = open_bench(false);
+    bench->fake.guests[0].settings.min_kib = (struct figure){true, 3 * GIB};
+    bench->fake.guests[1].settings.min_kib = (struct figure){true, 2 * GIB};
+    run_cycles(bench, 10);
+    ck_assert_uint_eq(
+        times_said(bench, "vm1: cannot have at least 3072.0 MiB, its maximum is 2048.0\n"), 1);
+    ck_assert_uint_eq(times_said(bench, "cannot have"), 1);
+    ck_assert_uint_eq(bench->fake.guests[0].actual_kib, 2 * GIB);
+    close_bench(bench);
+}
+END_TEST
+
 START_TEST(metadata_that_is_refused_is_said_once)
 {
     struct bench *bench = open_bench(false);
@@ -1358,6 +1372,7 @@ Suite *make_suite(void)
     tcase_add_test(settings, a_configuration_of_a_lost_connection_holds_later);
     tcase_add_test(settings, who_is_not_to_be_managed_is_never_called);
     tcase_add_test(settings, limits_that_clash_are_said_once);
+    tcase_add_test(settings, a_minimum_above_what_a_domain_can_have_is_said_once);
     tcase_add_test(settings, metadata_that_is_refused_is_said_once);
     suite_add_tcase(suite, settings);
 
