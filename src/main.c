@@ -271,13 +271,25 @@ static void heed_reservations(struct run *run)
         coordinator_reserve(run->coordinator, &list);
 }
 
+/* What commands have left is read when there is word of it, and for as long as something of it
+ * holds, which may end by itself. */
+static void heed_commands(struct run *run)
+{
+    bool is_noticed = run->is_noticed || run->notices < 0;
+    run->is_noticed = false;
+    if (is_noticed || run->is_paused)
+        heed_pause(run);
+    if (is_noticed || coordinator_view(run->coordinator).reservations->count > 0)
+        heed_reservations(run);
+}
+
 /* Statistics may have to be switched on first, and growth takes two looks to be seen. */
 static int run_once(struct run *run)
 {
     uint64_t period_usec =
         (uint64_t)policy_report_period_sec(run->options->interval_usec) * USEC_PER_SEC;
     int result = coordinator_look(run->coordinator, time_now());
-    heed_pause(run);
+    heed_commands(run);
     if (result == 0 && !wait_until(run, clock_monotonic_usec() + 2 * period_usec))
         result = cycle(run);
     return result == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
@@ -308,18 +320,6 @@ static void leave(struct run *run)
              !wait_until(run, clock_monotonic_usec() + USEC_PER_SEC));
     if (result != 0)
         log_say(run->log, LOG_LEVEL_WARNING, "leaving: not all guests have come to that");
-}
-
-/* What commands have left is read when there is word of it, and for as long as something of it
- * holds, which may end by itself. */
-static void heed_commands(struct run *run)
-{
-    bool is_noticed = run->is_noticed || run->notices < 0;
-    run->is_noticed = false;
-    if (is_noticed || run->is_paused)
-        heed_pause(run);
-    if (is_noticed || coordinator_view(run->coordinator).reservations->count > 0)
-        heed_reservations(run);
 }
 
 static int run_until_stopped(struct run *run)
