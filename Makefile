@@ -101,7 +101,7 @@ test_event_loop_LINKS = event_loop clock
 test_event_loop_LIBS = $(shell $(PKG_CONFIG) --libs libvirt)
 test_hypervisor_LINKS = hypervisor event_loop domain_xml clock settings units meminfo ksm ksm_files kernel_file snapshot
 test_hypervisor_WRAPPED = virDomainMemoryStats virDomainGetXMLDesc virDomainSetMemoryStatsPeriod virConnectListAllDomains \
-	virConnectIsAlive virGetLastErrorCode virNodeGetMemoryStats meminfo_read virDomainGetControlInfo \
+	virConnectIsAlive virConnectGetURI virGetLastErrorCode virNodeGetMemoryStats meminfo_read virDomainGetControlInfo \
 	virDomainSetMemory virDomainGetMetadata virDomainSetMetadata virDomainGetJobStats virDomainGetState \
 	virConnectDomainEventRegisterAny virNodeGetMemoryParameters virNodeSetMemoryParameters ksm_files_read \
 	ksm_files_set_pace ksm_files_set_run

@@ -1,6 +1,6 @@
 /*
- * notice.h - word that commands leave in the state directory, noticed at once: a file that comes,
- * goes or is written. What it says is for others to read.
+ * notice.h - word that commands leave in the state directory, noticed at once: a file that comes or
+ * goes. What it says is for others to read.
  */
 #ifndef MC_NOTICE_H
 #define MC_NOTICE_H

@@ -8,10 +8,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdlib.h>
 
 enum {
-    /* A connection has two descriptors and three timers. */
+    /* A connection has a descriptor and a few timers; what is over keeps its place until it is
+       freed. */
     WATCHES_MOST = 32,
     /* A timer without a pause is always due, and a server may have much to tell: nobody else is to
      * wait for that. */

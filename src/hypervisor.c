@@ -215,6 +215,7 @@ static void forget_domains(struct hypervisor *hypervisor)
 static int disconnect(struct hypervisor *hypervisor)
 {
     forget_domains(hypervisor);
+    event_loop_run(); /* a connection that did not come about has left something to be freed */
     if (hypervisor->connection == NULL)
         return 0;
     for (size_t i = 0; i < EVENTS; i++)

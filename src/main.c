@@ -31,7 +31,7 @@
 
 enum { USEC_PER_SEC = 1000000, EXIT_USAGE = 2 };
 
-/* A record is put aside when it has grown to this: a day and a half of four guests, every 2 s. */
+/* A record is put aside when it has grown to this: more than a day of four guests, every 2 s. */
 static const uint64_t RECORD_BYTES = UINT64_C(256) << 20;
 
 /* Memory that a guest's start waits for is looked for this often. */
@@ -271,25 +271,14 @@ static void heed_reservations(struct run *run)
         coordinator_reserve(run->coordinator, &list);
 }
 
-/* What commands have left is read when there is word of it, and for as long as something of it
- * holds, which may end by itself. */
-static void heed_commands(struct run *run)
-{
-    bool is_noticed = run->is_noticed || run->notices < 0;
-    run->is_noticed = false;
-    if (is_noticed || run->is_paused)
-        heed_pause(run);
-    if (is_noticed || coordinator_view(run->coordinator).reservations->count > 0)
-        heed_reservations(run);
-}
-
 /* Statistics may have to be switched on first, and growth takes two looks to be seen. */
 static int run_once(struct run *run)
 {
     uint64_t period_usec =
         (uint64_t)policy_report_period_sec(run->options->interval_usec) * USEC_PER_SEC;
     int result = coordinator_look(run->coordinator, time_now());
-    heed_commands(run);
+    heed_pause(run);
+    heed_reservations(run);
     if (result == 0 && !wait_until(run, clock_monotonic_usec() + 2 * period_usec))
         result = cycle(run);
     return result == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
@@ -326,9 +315,10 @@ static int run_until_stopped(struct run *run)
 {
     uint64_t first = clock_monotonic_usec();
     uint64_t wake;
-    run->is_noticed = true; /* there may be some of before */
     do {
-        heed_commands(run);
+        run->is_noticed = false;
+        heed_pause(run);
+        heed_reservations(run);
         cycle(run);
         wake = pace_next_usec(first, run->options->interval_usec, clock_monotonic_usec());
         uint64_t retry = coordinator_retry_usec(run->coordinator);

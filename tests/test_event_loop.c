@@ -158,17 +158,27 @@ START_TEST(timers_are_due_after_their_pause)
 {
     struct callee now = {.ends = true};
     struct callee later = {.ends = true};
+    struct callee again = {0};
     struct callee never = {0};
     start(0, &now);
-    int later_id = start(20, &later);
+    int later_id = start(200, &later);
+    int again_id = start(200, &again);
     int never_id = start(-1, &never);
     event_loop_run();
     ck_assert_int_eq(now.calls, 1);
     ck_assert_int_eq(now.frees, 1);
-    poll(NULL, 0, 25);
+    ck_assert_int_eq(later.calls + again.calls, 0);
+    poll(NULL, 0, 210);
+    event_loop_run();
     event_loop_run();
     ck_assert_int_eq(later.calls, 1);
     ck_assert_int_eq(virEventRemoveTimeout(later_id), -1);
+    ck_assert_int_eq(again.calls, 1); /* its pause begins anew */
+    poll(NULL, 0, 210);
+    virEventUpdateTimeout(again_id, 100000); /* likewise */
+    event_loop_run();
+    ck_assert_int_eq(again.calls, 1);
+    ck_assert_int_eq(virEventRemoveTimeout(again_id), 0);
     ck_assert_int_eq(never.calls, 0);
     virEventUpdateTimeout(never_id, 0);
     never.ends = true;

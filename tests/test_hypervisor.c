@@ -12,10 +12,14 @@
 #include <libvirt/virterror.h>
 #include <limits.h>
 #include <malloc.h>
+#include <signal.h>
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 enum { DOMAINS = 5, EVENTS_MOST = 64 };
@@ -636,6 +640,7 @@ static struct {
     bool keeps_its_period;
     bool cannot_list;
     bool is_dead;                   /* the connection */
+    const char *uri;                /* what it says it is to; NULL: its own */
     const virNodeMemoryStats *host; /* what the host says; NULL: nothing, as the test driver */
     int host_figures;
     bool host_fails;
@@ -699,6 +704,7 @@ int __real_virDomainSetMemoryStatsPeriod(virDomainPtr handle, int period, unsign
 int __real_virConnectListAllDomains(virConnectPtr connection, virDomainPtr **domains,
                                     unsigned int flags);
 int __real_virConnectIsAlive(virConnectPtr connection);
+char *__real_virConnectGetURI(virConnectPtr connection);
 int __real_virGetLastErrorCode(void);
 int __wrap_virDomainMemoryStats(virDomainPtr handle, virDomainMemoryStatPtr statistics,
                                 unsigned int count, unsigned int flags);
@@ -707,6 +713,7 @@ int __wrap_virDomainSetMemoryStatsPeriod(virDomainPtr handle, int period, unsign
 int __wrap_virConnectListAllDomains(virConnectPtr connection, virDomainPtr **domains,
                                     unsigned int flags);
 int __wrap_virConnectIsAlive(virConnectPtr connection);
+char *__wrap_virConnectGetURI(virConnectPtr connection);
 int __wrap_virGetLastErrorCode(void);
 int __wrap_virNodeGetMemoryStats(virConnectPtr connection, int cell, virNodeMemoryStatsPtr figures,
                                  int *count, unsigned int flags);
@@ -823,6 +830,11 @@ int __wrap_virConnectIsAlive(virConnectPtr connection)
 {
     check_marks_of_whole();
     return faults.is_dead ? 0 : __real_virConnectIsAlive(connection);
+}
+
+char *__wrap_virConnectGetURI(virConnectPtr connection)
+{
+    return faults.uri != NULL ? strdup(faults.uri) : __real_virConnectGetURI(connection);
 }
 
 int __wrap_virGetLastErrorCode(void)
@@ -1302,6 +1314,69 @@ START_TEST(reads_what_the_host_says)
 }
 END_TEST
 
+/* This host's kernel knows nothing of another. */
+START_TEST(of_another_host_only_libvirt_tells)
+{
+    static const virNodeMemoryStats figures[] = {FIGURE("total", 5000), FIGURE("free", 100)};
+    faults.host = figures;
+    faults.host_figures = COUNT_OF(figures);
+    faults.meminfo_kib = 999;
+    faults.uri = "qemu+ssh://elsewhere/system";
+    struct bench *bench = open_bench(1);
+    read_bench(bench);
+    ck_assert(bench->now.host.has_memory);
+    ck_assert_uint_eq(bench->now.host.total_kib, 5000);
+    ck_assert_uint_eq(bench->now.host.available_kib, 100);
+    close_bench(bench);
+    faults.host = NULL;
+    faults.uri = NULL;
+}
+END_TEST
+
+static void ignore_timer(int timer, void *argument)
+{
+    (void)timer;
+    (void)argument;
+}
+
+/* A server that accepts and goes: nothing of such a connection may stay, or in the end there would
+ * be no room for what a good one has to have watched. */
+START_TEST(connections_that_fail_leave_nothing)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    char uri[192];
+    char error[HYPERVISOR_ERROR_BYTES];
+    snprintf(address.sun_path, sizeof(address.sun_path), "/tmp/test_hypervisor.%d", (int)getpid());
+    signal(SIGPIPE, SIG_IGN); /* as the program does */
+    int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    ck_assert_int_eq(bind(listener, (const struct sockaddr *)&address, sizeof(address)), 0);
+    ck_assert_int_eq(listen(listener, 5), 0);
+    pid_t server = fork();
+    while (server == 0)
+        close(accept(listener, NULL, NULL));
+    snprintf(uri, sizeof(uri), "qemu+unix:///system?socket=%s", address.sun_path);
+    struct hypervisor *hypervisor = hypervisor_open(uri, 0);
+    ck_assert_ptr_nonnull(hypervisor);
+    int first = 0;
+    int last = 0;
+    for (int i = 0; i < 100; i++) {
+        ck_assert_int_eq(operations->connect(hypervisor, error), -ENOTCONN);
+        last = dup(listener); /* the lowest number that is free */
+        first = i == 1 ? last : first;
+        close(last);
+    }
+    ck_assert_int_eq(first, last);
+    int timer = virEventAddTimeout(-1, ignore_timer, NULL, NULL);
+    ck_assert_int_gt(timer, 0);
+    ck_assert_int_eq(virEventRemoveTimeout(timer), 0);
+    hypervisor_close(hypervisor);
+    kill(server, SIGKILL);
+    waitpid(server, NULL, 0);
+    close(listener);
+    unlink(address.sun_path);
+}
+END_TEST
+
 /* ---- sharing of pages ---- */
 
 static const struct ksm_settings wanted = {{true, 1}, {true, 400}, {true, 10}};
@@ -1772,6 +1847,8 @@ Suite *make_suite(void)
     tcase_add_test(failing, looks_up_again_who_has_changed);
     tcase_add_test(failing, says_that_the_connection_is_lost);
     tcase_add_loop_test(failing, reads_what_the_host_says, 0, COUNT_OF(hosts));
+    tcase_add_test(failing, of_another_host_only_libvirt_tells);
+    tcase_add_test(failing, connections_that_fail_leave_nothing);
     tcase_add_test(failing, reads_of_sharing_what_libvirt_tells_and_the_rest_itself);
     tcase_add_test(failing, sharing_is_set_by_libvirt_and_started_by_the_file);
     tcase_add_test(failing, sharing_of_another_host_is_read_only);

@@ -60,6 +60,8 @@ static void fill_domain(struct cycle *cycle, size_t i)
         .unseen_kib = -5,
         .least_lag_usec = -123456789,
         .rate_kib_per_sec = 28 * MIB,
+        .steady_kib = 300 * MIB,
+        .swapping_kib = 5 * MIB,
         .backoff_usec = 5 * SEC,
     };
     cycle->requests[i] = COORDINATOR_UNANSWERED;
@@ -206,7 +208,10 @@ START_TEST(memory_is_left_out_but_for_what_is_shown)
     ck_assert(!record.has_memory);
     const struct policy_memory *memory = record.view.memory;
     ck_assert_int_eq(memory[0].unseen_kib, 0);
-    ck_assert_uint_eq(memory[0].rate_kib_per_sec, cycle.memory[0].rate_kib_per_sec); /* is shown */
+    /* These are shown. */
+    ck_assert_uint_eq(memory[0].rate_kib_per_sec, 28 * MIB);
+    ck_assert_uint_eq(memory[0].steady_kib, 300 * MIB);
+    ck_assert_uint_eq(memory[0].swapping_kib, 5 * MIB);
     free(line);
     record_release(&record);
     record_release(NULL);

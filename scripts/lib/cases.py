@@ -56,10 +56,8 @@ def attempt(case: Callable, prepare: Callable) -> Outcome:
 
 def tell_failure(what: str, log: Path, lines: int = 40) -> None:
     """What did not hold, and the last of what the program did, where that was kept in LOG."""
-    print(f"FAIL  {what}")
-    if log.exists():
-        print("".join(f"      {line}\n" for line in log.read_text().splitlines()[-lines:]), end="")
-    sys.stdout.flush()
+    said = log.read_text().splitlines()[-lines:] if log.exists() else []
+    print("\n      ".join([f"FAIL  {what}".replace("\n", "\n      "), *said]), flush=True)
 
 
 def named(namespace: dict, prefix: str) -> dict:
