@@ -702,7 +702,9 @@ static int libvirt_read(void *self, const struct snapshot *before, struct snapsh
     read_domains(hypervisor, before, now);
     begin(hypervisor, NULL);
     now->host = read_host(hypervisor);
-    if (virConnectIsAlive(hypervisor->connection) == 1)
+    /* Who has told of the host is there. */
+    bool has_told = now->host.has_memory && !is_own_host(hypervisor);
+    if (has_told || virConnectIsAlive(hypervisor->connection) == 1)
         return 0;
     snprintf(error, HYPERVISOR_ERROR_BYTES, "connection closed");
     return -ENOTCONN;

@@ -853,7 +853,8 @@ static void reckon_needs(struct policy_decision *decision, const struct policy_c
 struct pressure {
     bool is_hard; /* small bits are worth a call, past peaks are not waited for */
     bool host_is_low;
-    uint64_t lacking_kib; /* what all together need more than the host has to spare */
+    uint64_t small_bit_kib; /* above its target nobody keeps more; UINT64_MAX: it does not matter */
+    uint64_t lacking_kib;   /* what all together need more than the host has to spare */
 };
 
 /* It is to come to its goal, but to keep what it uses and R. */
@@ -1419,7 +1420,7 @@ static uint64_t least_shrink_kib(const struct policy_decision *decision, struct 
         return ARRIVED_KIB;
     uint64_t band =
         decision->reason == POLICY_SPARE ? dead_band_kib(decision->from_kib) : DEAD_BAND_KIB;
-    return band / (pressure.is_hard ? PRESSED_BAND_DIVISOR : 1);
+    return min_u64(band / (pressure.is_hard ? PRESSED_BAND_DIVISOR : 1), pressure.small_bit_kib);
 }
 
 /* Turns the target of the end into a shrink, a wish to grow (in play for what is unpromised) or a
@@ -1520,13 +1521,15 @@ static struct totals look_at_all(const struct policy_config *config,
 }
 
 /* Someone has less than R, and what is free is not enough for all who need more; or the host itself
- * is pressed. */
-/* Who is to start is waited for as one that starves. */
+ * is pressed. Who is to start is waited for as one that starves, and cannot start before he has all
+ * of it: what COUNT guests keep of it together, each a bit, is less than half of what is missing.
+ */
 static struct pressure pressure_on(const struct policy_host *host, const struct totals *totals,
-                                   uint64_t spare_kib)
+                                   uint64_t spare_kib, size_t count)
 {
     bool someone_wants = totals->someone_starves && totals->lacking_kib > spare_kib;
     return (struct pressure){
+        .small_bit_kib = host->unmet_kib > 0 ? host->unmet_kib / 2 / max_u64(count, 1) : UINT64_MAX,
         .is_hard = someone_wants || host->unmet_kib > 0 || host->state >= POLICY_HOST_HARD,
         .host_is_low = host->state >= POLICY_HOST_LOW,
         .lacking_kib =
@@ -1622,7 +1625,7 @@ void policy_decide(const struct policy_config *config, const struct snapshot *sn
     host->unmet_kib = subtract_to_zero(reserved, free);
     uint64_t budget = subtract_to_zero(host->pool_kib, totals.fixed_kib);
     uint64_t spare = host->state == POLICY_HOST_HIGH ? subtract_to_zero(free, reserved) : 0;
-    struct pressure pressure = pressure_on(host, &totals, spare);
+    struct pressure pressure = pressure_on(host, &totals, spare, count);
     set_ranges(decisions, count, pressure, totals.most_growth_kib);
     if (totals.shares_matter)
         bound_by_shares(decisions, count, budget);

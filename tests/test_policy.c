@@ -115,6 +115,26 @@ START_TEST(frees_what_is_reserved)
 }
 END_TEST
 
+/* All of it: not all but what each of many holds to be too little for a call. */
+START_TEST(frees_the_last_bit_of_what_is_reserved)
+{
+    static const uint64_t reserved_kib[] = {20, MIB, 7 * MIB, 31 * MIB};
+    struct world world = world_make(0);
+    world.host_kib = world.config.host_reserve_kib;
+    for (size_t i = 0; i < 16; i++) {
+        world_add(&world, 345 * MIB, 180 * MIB, 2048 * MIB);
+        world.domains[i].rss_kib.value = 345 * MIB + OVERHEAD_KIB;
+        world.host_kib += 345 * MIB + OVERHEAD_KIB;
+    }
+    world_run(&world, 5);
+    world.snapshot.host.reserved_kib = reserved_kib[_i];
+    world_decide(&world);
+    ck_assert_uint_eq(world.host.unmet_kib, reserved_kib[_i]);
+    world_run(&world, 10);
+    ck_assert_uint_eq(world.host.unmet_kib, 0);
+}
+END_TEST
+
 /* What is kept for one that is to start is nobody else's to grow into. */
 START_TEST(what_is_reserved_is_granted_to_nobody)
 {
@@ -1301,6 +1321,7 @@ Suite *make_suite(void)
     tcase_add_test(tables, a_guest_of_impossible_size_counts_for_its_maximum);
     tcase_add_test(tables, stops_at_the_minimum);
     tcase_add_test(tables, frees_what_is_reserved);
+    tcase_add_loop_test(tables, frees_the_last_bit_of_what_is_reserved, 0, 4);
     tcase_add_test(tables, what_is_reserved_is_granted_to_nobody);
     tcase_add_test(tables, report_period_follows_the_interval);
     suite_add_tcase(suite, tables);
