@@ -412,6 +412,7 @@ START_TEST(a_signal_takes_it_back)
     if (other == 0) {
         wait_for_cycles(bench, 3);
         kill(test, SIGTERM);
+        free(bench); /* its own copy */
         _exit(EXIT_SUCCESS);
     }
     ck_assert_int_eq(run(bench, reserve_command, "reserve 512MiB --wait 60"), 128 + SIGTERM);
@@ -428,7 +429,9 @@ START_TEST(what_another_has_put_is_not_taken_back)
     pid_t other = fork();
     if (other == 0) {
         wait_for_cycles(bench, 3);
-        _exit(run(bench, reserve_command, "reserve 64MiB --name db"));
+        int result = run(bench, reserve_command, "reserve 64MiB --name db");
+        free(bench); /* its own copy */
+        _exit(result);
     }
     ck_assert_int_eq(run(bench, reserve_command, "reserve 512MiB --name db --wait 2"),
                      EXIT_FAILURE);
