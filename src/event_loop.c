@@ -124,16 +124,16 @@ static int remove_timeout(int id)
 
 static short to_poll(int events)
 {
-    return (short)((events & VIR_EVENT_HANDLE_READABLE ? POLLIN : 0) |
-                   (events & VIR_EVENT_HANDLE_WRITABLE ? POLLOUT : 0));
+    return (short)(((events & VIR_EVENT_HANDLE_READABLE) != 0 ? POLLIN : 0) |
+                   ((events & VIR_EVENT_HANDLE_WRITABLE) != 0 ? POLLOUT : 0));
 }
 
 static int from_poll(short events)
 {
-    return (events & POLLIN ? VIR_EVENT_HANDLE_READABLE : 0) |
-           (events & POLLOUT ? VIR_EVENT_HANDLE_WRITABLE : 0) |
-           (events & (POLLERR | POLLNVAL) ? VIR_EVENT_HANDLE_ERROR : 0) |
-           (events & POLLHUP ? VIR_EVENT_HANDLE_HANGUP : 0);
+    return ((events & POLLIN) != 0 ? VIR_EVENT_HANDLE_READABLE : 0) |
+           ((events & POLLOUT) != 0 ? VIR_EVENT_HANDLE_WRITABLE : 0) |
+           ((events & (POLLERR | POLLNVAL)) != 0 ? VIR_EVENT_HANDLE_ERROR : 0) |
+           ((events & POLLHUP) != 0 ? VIR_EVENT_HANDLE_HANGUP : 0);
 }
 
 /* Who is called may end or change any watch, and begin others. */
