@@ -1796,10 +1796,24 @@ START_TEST(disconnects_and_can_connect_again)
 }
 END_TEST
 
+/* Of one test nothing goes wrong in the next. */
+static void mend_all(void)
+{
+    memset(&faults, 0, sizeof(faults));
+}
+
+static TCase *make_cases(Suite *suite, const char *name)
+{
+    TCase *cases = tcase_create(name);
+    tcase_add_checked_fixture(cases, mend_all, NULL);
+    suite_add_tcase(suite, cases);
+    return cases;
+}
+
 Suite *make_suite(void)
 {
     Suite *suite = suite_create("hypervisor");
-    TCase *metadata = tcase_create("metadata");
+    TCase *metadata = make_cases(suite, "metadata");
     tcase_add_test(metadata, reads_the_settings_of_a_domain_that_appears);
     tcase_add_test(metadata, follows_changed_metadata);
     tcase_add_test(metadata, looks_up_only_whose_settings_have_changed);
@@ -1809,17 +1823,15 @@ Suite *make_suite(void)
                         COUNT_OF(wrong_elements));
     tcase_add_test(metadata, wrong_metadata_that_was_never_right_sets_nothing);
     tcase_add_test(metadata, who_is_not_to_be_managed_keeps_its_statistics_off);
-    suite_add_tcase(suite, metadata);
 
-    TCase *command = tcase_create("settings, changed by a command");
+    TCase *command = make_cases(suite, "settings, changed by a command");
     tcase_add_test(command, sets_changes_and_removes_settings);
     tcase_add_test(command, changed_settings_outlast_what_runs);
     tcase_add_test(command, settings_of_a_domain_without_a_configuration_are_changed_where_it_runs);
     tcase_add_test(command, changes_settings_of_who_is_named_by_its_uuid);
     tcase_add_test(command, a_change_that_fails_says_why_and_changes_nothing);
-    suite_add_tcase(suite, command);
 
-    TCase *watch = tcase_create("who watches");
+    TCase *watch = make_cases(suite, "who watches");
     tcase_add_test(watch, a_suspect_that_is_occupied_is_not_touched);
     tcase_add_test(watch, a_suspect_of_which_nothing_is_told_is_asked);
     tcase_add_test(watch, a_suspect_is_left_alone_for_a_time);
@@ -1827,16 +1839,14 @@ Suite *make_suite(void)
     tcase_add_test(watch, only_the_same_start_of_the_same_domain_is_suspect);
     tcase_add_test(watch, marks_what_each_call_is_about);
     tcase_add_test(watch, who_is_not_watched_any_more_marks_nothing);
-    suite_add_tcase(suite, watch);
 
-    TCase *statistics = tcase_create("statistics");
+    TCase *statistics = make_cases(suite, "statistics");
     tcase_add_loop_test(statistics, takes_each_statistic_by_its_tag, 0, COUNT_OF(tags));
     tcase_add_loop_test(statistics, of_two_statistics_with_a_tag_the_later_counts, 0,
                         COUNT_OF(tags));
     tcase_add_test(statistics, statistics_with_other_tags_are_left_out);
-    suite_add_tcase(suite, statistics);
 
-    TCase *failing = tcase_create("libvirt that fails");
+    TCase *failing = make_cases(suite, "libvirt that fails");
     tcase_add_test(failing, a_domain_that_ends_meanwhile_is_left_out);
     tcase_add_test(failing, statistics_that_fail_are_its_own_trouble);
     tcase_add_test(failing, a_configuration_that_fails_is_asked_for_again);
@@ -1853,9 +1863,8 @@ Suite *make_suite(void)
     tcase_add_test(failing, sharing_is_set_by_libvirt_and_started_by_the_file);
     tcase_add_test(failing, sharing_of_another_host_is_read_only);
     tcase_add_test(failing, without_a_connection_sharing_is_set_by_the_files);
-    suite_add_tcase(suite, failing);
 
-    TCase *cases = tcase_create("test driver");
+    TCase *cases = make_cases(suite, "test driver");
     tcase_add_test(cases, reads_the_domains_in_order);
     tcase_add_test(cases, reads_those_it_knows_where_the_list_is_kept);
     tcase_add_test(cases, a_domain_without_a_balloon_has_no_size_to_set);
@@ -1873,6 +1882,5 @@ Suite *make_suite(void)
     tcase_add_test(cases, holds_no_more_after_many_reads);
     tcase_add_test(cases, says_why_it_cannot_connect);
     tcase_add_test(cases, chooses_the_uri_as_documented);
-    suite_add_tcase(suite, cases);
     return suite;
 }
