@@ -566,11 +566,12 @@ static void learn_report(struct policy_memory *memory, const struct policy_confi
 /* Notices whether the balloon moves as it was asked to, or as somebody else wants it. */
 static void learn_size(struct policy_memory *memory, const struct domain *domain, uint64_t now_usec)
 {
-    /* A guest that boots has its maximum until its driver is up; its configuration knows better. */
-    if (memory->found_kib == 0)
-        memory->found_kib =
-            domain->current_kib != 0 ? domain->current_kib : domain->actual_kib.value;
     uint64_t actual = domain->actual_kib.value;
+    /* A guest that boots has its maximum until its driver is up; its configuration knows better.
+     * It knows worse where it hears late of a change of size. */
+    bool may_boot = actual >= domain->max_kib && domain->current_kib != 0;
+    if (memory->found_kib == 0)
+        memory->found_kib = may_boot ? domain->current_kib : actual;
     if (memory->has_actual && memory->has_asked) {
         uint64_t before = apart(memory->actual_kib, memory->asked_kib);
         uint64_t now = apart(actual, memory->asked_kib);

@@ -763,6 +763,7 @@ START_TEST(restores_the_sizes_that_were_found)
     world.used_kib[1] = 420 * MIB;
     world.domains[3].actual_kib.value = 2048 * MIB; /* still boots: its driver is not up yet */
     world.domains[3].current_kib = 700 * MIB;
+    world.domains[2].current_kib = 286 * MIB; /* was a moment ago */
     world_run(&world, 60);
     ck_assert_uint_gt(world.domains[0].actual_kib.value, 1000 * MIB);
     ck_assert_uint_lt(world.domains[2].actual_kib.value, 400 * MIB);
