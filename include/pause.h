@@ -23,7 +23,8 @@ int pause_begin(const struct state_dir *dir, const char *uri, uint64_t until_use
 /* Ends the pause. Returns 0, -ENOENT where there is none, or another negative errno. */
 int pause_end(const struct state_dir *dir, const char *uri);
 
-/* Whether there is one at NOW_USEC. A file that cannot be read, or is none of ours, is no pause. */
-bool pause_holds(const struct state_dir *dir, const char *uri, uint64_t now_usec);
+/* Whether there is one at NOW_USEC. A file that cannot be read, or is none of ours, is no pause;
+ * but where WAS_PAUSED it goes on while there is no memory or no descriptor to read it. */
+bool pause_holds(const struct state_dir *dir, const char *uri, uint64_t now_usec, bool was_paused);
 
 #endif

@@ -252,7 +252,7 @@ static int cycle(struct run *run)
 static void heed_pause(struct run *run)
 {
     const char *uri = hypervisor_uri(run->hypervisor);
-    bool is_paused = pause_holds(&run->state_dir, uri, clock_monotonic_usec());
+    bool is_paused = pause_holds(&run->state_dir, uri, clock_monotonic_usec(), run->is_paused);
     if (is_paused != run->is_paused)
         log_say(run->log, LOG_LEVEL_INFO,
                 is_paused ? "paused: guests keep their sizes" : "resumed");

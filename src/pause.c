@@ -28,7 +28,12 @@ int pause_end(const struct state_dir *dir, const char *uri)
     return unlinkat(dir->directory, name, 0) == 0 ? 0 : -errno;
 }
 
-bool pause_holds(const struct state_dir *dir, const char *uri, uint64_t now_usec)
+static bool is_shortage(int result)
+{
+    return result == -EMFILE || result == -ENFILE || result == -ENOMEM;
+}
+
+bool pause_holds(const struct state_dir *dir, const char *uri, uint64_t now_usec, bool was_paused)
 {
     char name[STATE_DIR_NAME_BYTES];
     char text[32];
@@ -36,8 +41,9 @@ bool pause_holds(const struct state_dir *dir, const char *uri, uint64_t now_usec
     size_t length;
     uint64_t until_usec = 0;
     state_dir_name(uri, PAUSE_SUFFIX, name);
-    if (dir->directory < 0 || state_dir_read(dir, name, &bytes, &length) != 0)
-        return false;
+    int result = dir->directory < 0 ? -ENOENT : state_dir_read(dir, name, &bytes, &length);
+    if (result != 0)
+        return was_paused && is_shortage(result);
     snprintf(text, sizeof(text), "%.*s", (int)(length < sizeof(text) ? length : sizeof(text) - 1),
              bytes);
     free(bytes);

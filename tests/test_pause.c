@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 static const char uri[] = "test:///default";
@@ -23,15 +24,15 @@ START_TEST(holds_until_its_time_has_come)
 {
     char path[] = "/tmp/test_pause.XXXXXX";
     struct state_dir dir = open_dir(path);
-    ck_assert(!pause_holds(&dir, uri, 0));
+    ck_assert(!pause_holds(&dir, uri, 0, false));
     ck_assert_int_eq(pause_begin(&dir, uri, 100 * SEC), 0);
-    ck_assert(pause_holds(&dir, uri, 100 * SEC - 1));
-    ck_assert(!pause_holds(&dir, uri, 100 * SEC));
-    ck_assert(!pause_holds(&dir, "test:///other", 0));
+    ck_assert(pause_holds(&dir, uri, 100 * SEC - 1, false));
+    ck_assert(!pause_holds(&dir, uri, 100 * SEC, false));
+    ck_assert(!pause_holds(&dir, "test:///other", 0, false));
     ck_assert_int_eq(pause_begin(&dir, uri, PAUSE_ENDLESS_USEC), 0);
-    ck_assert(pause_holds(&dir, uri, UINT64_MAX - 1));
+    ck_assert(pause_holds(&dir, uri, UINT64_MAX - 1, false));
     ck_assert_int_eq(pause_end(&dir, uri), 0);
-    ck_assert(!pause_holds(&dir, uri, 0));
+    ck_assert(!pause_holds(&dir, uri, 0, false));
     ck_assert_int_eq(pause_end(&dir, uri), -ENOENT);
     close(dir.directory);
     ck_assert_int_eq(rmdir(path), 0);
@@ -48,11 +49,33 @@ START_TEST(what_is_no_pause_is_none)
     state_dir_name(uri, ".pause", name);
     for (size_t i = 0; i < COUNT_OF(texts); i++) {
         ck_assert_int_eq(state_dir_write(&dir, name, texts[i], strlen(texts[i])), 0);
-        ck_assert(!pause_holds(&dir, uri, 0));
+        ck_assert(!pause_holds(&dir, uri, 0, false));
     }
-    ck_assert(!pause_holds(&none, uri, 0));
+    ck_assert(!pause_holds(&none, uri, 0, false));
     ck_assert_int_eq(pause_begin(&none, uri, 1), -EBADF);
     ck_assert_int_eq(pause_end(&dir, uri), 0);
+    close(dir.directory);
+    ck_assert_int_eq(rmdir(path), 0);
+}
+END_TEST
+
+/* Where there is no descriptor to read it with, who is paused stays so, and nobody else becomes it.
+ */
+START_TEST(goes_on_while_it_cannot_be_read)
+{
+    char path[] = "/tmp/test_pause.XXXXXX";
+    struct state_dir dir = open_dir(path);
+    struct rlimit limit;
+    ck_assert_int_eq(pause_begin(&dir, uri, PAUSE_ENDLESS_USEC), 0);
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    struct rlimit none = {.rlim_cur = 0, .rlim_max = limit.rlim_max};
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+    bool goes_on = pause_holds(&dir, uri, 0, true);
+    bool begins = pause_holds(&dir, uri, 0, false);
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    ck_assert(goes_on && !begins);
+    ck_assert_int_eq(pause_end(&dir, uri), 0);
+    ck_assert(!pause_holds(&dir, uri, 0, true));
     close(dir.directory);
     ck_assert_int_eq(rmdir(path), 0);
 }
@@ -64,6 +87,7 @@ Suite *make_suite(void)
     TCase *files = tcase_create("files");
     tcase_add_test(files, holds_until_its_time_has_come);
     tcase_add_test(files, what_is_no_pause_is_none);
+    tcase_add_test(files, goes_on_while_it_cannot_be_read);
     suite_add_tcase(suite, files);
     return suite;
 }
