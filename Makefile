@@ -85,7 +85,7 @@ test_json_out_LIBS = $(JSON_LIBS)
 test_publisher_LINKS = publisher record json_out metrics policy state_dir atomic_file log clock snapshot ksm
 test_publisher_LIBS = $(JSON_LIBS)
 test_pause_LINKS = pause state_dir atomic_file
-test_commands_LINKS = steer reserve command_line complain pause log reservation_file reservation state record json_out state_dir atomic_file \
+test_commands_LINKS = steer reserve signals command_line complain pause log reservation_file reservation state record json_out state_dir atomic_file \
 	$(test_hypervisor_LINKS) tests/tree
 test_commands_LIBS = $(MC_LIBS)
 test_notice_LINKS = notice state_dir atomic_file tests/tree
@@ -94,7 +94,7 @@ test_reservation_file_LINKS = reservation_file reservation kernel_file state_dir
 test_reservation_file_LIBS = $(JSON_LIBS)
 test_replay_LINKS = replay record json_out report log policy config settings units snapshot tests/ideal ksm
 test_replay_LIBS = $(JSON_LIBS) $(INI_LIBS)
-test_supervisor_LINKS = supervisor clock snapshot
+test_supervisor_LINKS = signals supervisor clock snapshot
 test_domain_xml_LINKS = domain_xml settings units
 test_domain_xml_LIBS = $(shell $(PKG_CONFIG) --libs libxml-2.0)
 test_event_loop_LINKS = event_loop clock

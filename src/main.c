@@ -14,6 +14,7 @@
 #include "reservation_file.h"
 #include "service.h"
 #include "sharing.h"
+#include "signals.h"
 #include "state_dir.h"
 #include "supervisor.h"
 #include "units.h"
@@ -85,11 +86,7 @@ static void ignore_failed_writes(void)
 static int catch_signals(void)
 {
     sigset_t signals;
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGINT);
-    sigaddset(&signals, SIGTERM);
-    sigaddset(&signals, SIGHUP);
-    if (sigprocmask(SIG_BLOCK, &signals, NULL) != 0)
+    if (signals_block(&signals) != 0)
         return -1;
     return signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
 }

@@ -7,6 +7,7 @@
 #include "commands.h"
 #include "complain.h"
 #include "reservation_file.h"
+#include "signals.h"
 #include "units.h"
 
 #include <errno.h>
@@ -231,11 +232,7 @@ static int put_and_await(const struct order *order, const struct state *state,
     const char *uri = state->record.view.uri;
     uint64_t held_kib;
     sigset_t signals;
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGINT);
-    sigaddset(&signals, SIGTERM);
-    sigaddset(&signals, SIGHUP);
-    sigprocmask(SIG_BLOCK, &signals, NULL);
+    signals_block(&signals);
     int result =
         has_room(dir, uri, reservation->name) ? reservation_put(dir, uri, reservation) : -ENOSPC;
     if (result != 0)

@@ -3,6 +3,7 @@
 
 #include "arithmetic.h"
 #include "clock.h"
+#include "signals.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -143,11 +144,7 @@ static void do_request(const struct supervisor_config *config, struct shared *sh
 static void be_a_child(pid_t parent)
 {
     sigset_t signals;
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGINT);
-    sigaddset(&signals, SIGTERM);
-    sigaddset(&signals, SIGHUP);
-    sigprocmask(SIG_BLOCK, &signals, NULL);
+    signals_block(&signals);
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent)
         _exit(EXIT_FAILURE);
 }
