@@ -393,21 +393,21 @@ START_TEST(a_frozen_domain_is_left_out_until_it_answers)
 }
 END_TEST
 
-START_TEST(a_domain_is_given_up_after_half_of_the_patience)
+START_TEST(a_domain_is_given_up_after_a_quarter_of_the_patience)
 {
     struct bench *bench = open_connected(8 * SEC);
     ck_assert_int_eq(read_bench(bench), 0);
     bench->fake->on_read[1] = HANGS;
     uint64_t start = clock_monotonic_usec();
     ck_assert_int_eq(read_bench(bench), 0);
-    ck_assert_uint_ge(clock_monotonic_usec() - start, 4 * SEC);
-    ck_assert_uint_lt(clock_monotonic_usec() - start, 7 * SEC);
+    ck_assert_uint_ge(clock_monotonic_usec() - start, 2 * SEC);
+    ck_assert_uint_lt(clock_monotonic_usec() - start, 4 * SEC);
     assert_read(bench, 1 << 1);
     close_bench(bench);
 }
 END_TEST
 
-/* Each alone would take a second. */
+/* Each alone would take half a second. */
 START_TEST(all_frozen_at_once_cost_no_more_than_one)
 {
     struct bench *bench = open_connected(2 * SEC);
@@ -417,7 +417,7 @@ START_TEST(all_frozen_at_once_cost_no_more_than_one)
         bench->fake->on_read[i] = HANGS;
     uint64_t start = clock_monotonic_usec();
     ck_assert_int_eq(read_bench(bench), 0);
-    ck_assert_uint_lt(clock_monotonic_usec() - start, DOMAINS * SEC * 2 / 3);
+    ck_assert_uint_lt(clock_monotonic_usec() - start, DOMAINS * SEC / 3);
     assert_read(bench, (1u << DOMAINS) - 1);
     for (size_t i = 0; i < DOMAINS; i++)
         bench->fake->on_read[i] = ANSWERS;
@@ -762,7 +762,7 @@ Suite *make_suite(void)
     tcase_add_test(tests, hands_the_last_snapshot_over);
     tcase_add_test(tests, hands_over_that_the_list_is_kept);
     tcase_add_test(tests, a_frozen_domain_is_left_out_until_it_answers);
-    tcase_add_test(tests, a_domain_is_given_up_after_half_of_the_patience);
+    tcase_add_test(tests, a_domain_is_given_up_after_a_quarter_of_the_patience);
     tcase_add_test(tests, all_frozen_at_once_cost_no_more_than_one);
     tcase_add_test(tests, a_slow_hypervisor_is_not_taken_for_a_frozen_one);
     tcase_add_test(tests, a_request_that_hangs_may_still_be_followed);
