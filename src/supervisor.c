@@ -26,8 +26,8 @@ enum {
     /* To connect may mean to start a daemon, or to log in far away. */
     CONNECT_USEC = 30 * USEC_PER_SEC,
     /* A call about a domain waits for this part of what is left of the cycle's patience, but at
-     * least for so long. With halves of 5 s a guest that grew by 25 MiB/s was killed while two others
-     * froze; with quarters it had 56 MiB left at the least. */
+     * least for so long. With halves of 5 s a guest that grew by 25 MiB/s was killed while two
+     * others froze; with quarters it had 56 MiB left at the least. */
     PATIENCE_DIVISOR = 4,
     PATIENCE_LEAST_USEC = 100 * USEC_PER_MSEC,
     /* A domain that hangs again although it seemed to answer is left alone for so long, then for
@@ -443,7 +443,8 @@ static int supervised_connect(void *self, char error[HYPERVISOR_ERROR_BYTES])
 }
 
 /* Asks once. A domain has a part of what is left of the patience, so that the next has some, too;
- * the whole has never less than half of all of it. Sets *RET_IS_SUSPECT if the call did not come back, and it was about one domain. */
+ * the whole has never less than half of all of it. Sets *RET_IS_SUSPECT if the call did not come
+ * back, and it was about one domain. */
 static int ask(struct supervisor *supervisor, enum request kind, bool *ret_is_suspect, char *error)
 {
     struct patience patience = {
