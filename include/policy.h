@@ -119,9 +119,22 @@ enum policy_bound {
 
 /* What the policy remembers of one domain between cycles. Plain data; all zero for a new domain. */
 struct policy_memory {
-    /* The last report. */
+    /* Flags stand together: each would take the room of a size between sizes, and of very many
+     * domains it is the reading that takes the time. */
     bool has_report;
     bool confirmed; /* its last_update was seen to change, or agreed with the wall clock */
+    bool has_actual;
+    bool has_rss;
+    bool has_unseen;     /* the size was seen at rest, so that unseen_kib is exact */
+    bool saw_more;       /* its last report at rest was of more than its size */
+    bool counts_balloon; /* it sees its maximum always, and its balloon as used (autodeflate) */
+    bool was_rising;     /* its use, at the last report */
+    bool has_swap;       /* it has been seen to swap in */
+    bool is_hungry;      /* all its reports since hungry_usec say that next to nothing is unused */
+    bool has_asked;
+    bool has_shrunk;
+
+    /* The last report. */
     uint64_t last_update_sec;
     uint64_t unused_kib;
     uint64_t available_kib;
@@ -132,24 +145,18 @@ struct policy_memory {
     uint64_t found_kib; /* its size when it was first seen; 0: it has not been yet */
 
     /* The last look, and what the guest does not see of its size. */
-    bool has_actual;
-    bool has_rss;
     uint64_t actual_kib;
     uint64_t rss_kib;
     uint64_t held_kib;     /* the most of that for as long as the size was no less */
     uint64_t overhead_kib; /* what of that is not the guest's memory, as far as that has shown */
     uint64_t changed_usec; /* when the size was last seen to change; 0: never */
-    bool has_unseen;       /* the size was seen at rest, so that unseen_kib is exact */
     int64_t unseen_kib;
-    bool saw_more;       /* its last report at rest was of more than its size */
-    bool counts_balloon; /* it sees its maximum always, and its balloon as used (autodeflate) */
 
     /* What the guest uses: now, and as a peak that fades; what of that is not page cache; and how
      * fast that grows. */
     uint64_t used_kib;
     uint64_t used_usec; /* when that was learnt (monotonic) */
     uint64_t peak_kib;
-    bool was_rising;
     uint64_t change_kib; /* of use, at the last report */
     uint64_t swing_kib;
     uint64_t jitter_kib; /* how far it goes back and forth; fades */
@@ -163,20 +170,16 @@ struct policy_memory {
     uint64_t swap_in_kib;
     uint64_t swapping_kib; /* swapped in between the last two reports */
     uint64_t major_faults;
-    bool has_swap;         /* it has been seen to swap in: */
-    uint64_t swap_usec;    /* when it last was */
+    uint64_t swap_usec;    /* when it was last seen to swap in */
     uint64_t swapped_usec; /* when it was last seen to swap in, or to thrash */
     uint64_t rest_usec;    /* for how long it is left alone from then on; 0: it has never */
-    bool is_hungry; /* all its reports since hungry_usec say that next to nothing is unused */
     uint64_t hungry_usec;
     uint64_t hungry_size_kib; /* its size then */
 
     /* The last request. */
-    bool has_asked;
     uint64_t asked_kib;
     uint64_t asked_usec;
-    uint64_t moved_usec; /* when it was made, or the balloon last seen to move */
-    bool has_shrunk;
+    uint64_t moved_usec;   /* when it was made, or the balloon last seen to move */
     uint64_t shrunk_usec;  /* when it was last asked to give */
     uint64_t stuck_usec;   /* when its balloon was last found stuck */
     uint64_t backoff_usec; /* for how long it is left alone from then on; 0: it is not stuck */

@@ -97,6 +97,10 @@ enum {
     /* How far ahead of itself a loop over all domains has memory fetched. */
     PREFETCH_DOMAINS = 6,
     CACHE_LINE_BYTES = 64,
+    /* Of so many domains every STEPth is looked at to guess a level; to one part of PARTS. */
+    SAMPLE_LEAST = 4096,
+    SAMPLE_STEP = 64,
+    SAMPLE_PARTS = 1 << 20,
 };
 
 /* No machine has 2^50 KiB; a larger figure is a lie, and differences of smaller ones fit an
@@ -126,8 +130,11 @@ static uint64_t clamp(uint64_t value, uint64_t low, uint64_t high)
  */
 static uint64_t multiply_divide(uint64_t value, uint64_t by, uint64_t divisor)
 {
+    uint64_t product;
     uint64_t whole;
     uint64_t rest;
+    if (!__builtin_mul_overflow(value, by, &product))
+        return product / divisor;
     if (__builtin_mul_overflow(value / divisor, by, &whole) ||
         __builtin_mul_overflow(value % divisor, by, &rest))
         return UINT64_MAX;
@@ -151,6 +158,19 @@ static uint64_t fade(uint64_t value, uint64_t towards, uint64_t dt_usec)
         return towards;
     uint64_t dt_msec = dt_usec / USEC_PER_MSEC;
     return value - multiply_divide(value - towards, dt_msec, dt_msec + FADE_USEC / USEC_PER_MSEC);
+}
+
+/*
+ * Has the first BYTES of an element ready when a loop over COUNT of them, SIZE apart, comes to it:
+ * an element is larger than what the processor foresees.
+ */
+static void prefetch_ahead(const void *elements, size_t size, size_t bytes, size_t i, size_t count)
+{
+    if (i + PREFETCH_DOMAINS >= count)
+        return;
+    const char *element = (const char *)elements + (i + PREFETCH_DOMAINS) * size;
+    for (size_t offset = 0; offset < bytes; offset += CACHE_LINE_BYTES)
+        __builtin_prefetch(element + offset);
 }
 
 /* ---- what a guest reports ---- */
@@ -952,7 +972,8 @@ static uint64_t claim(const struct policy_decision *decision)
     return decision->shares * IDLE_COST * 1000 / cost;
 }
 
-static void share_out(struct policy_decision *decisions, size_t count, uint64_t budget_kib)
+/* Notes what each that is in play claims. Returns what that comes to. */
+static uint64_t note_claims(struct policy_decision *decisions, size_t count)
 {
     uint64_t claims = 0;
     for (size_t i = 0; i < count; i++) {
@@ -961,9 +982,7 @@ static void share_out(struct policy_decision *decisions, size_t count, uint64_t 
         decisions[i].fair_kib = claim(&decisions[i]);
         claims = add_saturated(claims, decisions[i].fair_kib);
     }
-    for (size_t i = 0; i < count; i++)
-        if (decisions[i].in_play)
-            decisions[i].fair_kib = multiply_divide(budget_kib, decisions[i].fair_kib, claims);
+    return claims;
 }
 
 /*
@@ -973,7 +992,7 @@ static void share_out(struct policy_decision *decisions, size_t count, uint64_t 
  */
 static void bound_by_share(struct policy_decision *decision)
 {
-    if (!decision->in_play || decision->is_new || decision->has_swapped)
+    if (decision->is_new || decision->has_swapped)
         return;
     uint64_t share = max_u64(decision->fair_kib, decision->min_kib);
     if (decision->overclaims && decision->from_kib > share) {
@@ -983,13 +1002,6 @@ static void bound_by_share(struct policy_decision *decision)
     } else if (decision->is_insatiable) {
         decision->ceiling_kib = min_u64(decision->ceiling_kib, max_u64(decision->from_kib, share));
     }
-}
-
-static void bound_by_shares(struct policy_decision *decisions, size_t count, uint64_t budget_kib)
-{
-    share_out(decisions, count, budget_kib);
-    for (size_t i = 0; i < count; i++)
-        bound_by_share(&decisions[i]);
 }
 
 /* ---- the level ---- */
@@ -1038,33 +1050,66 @@ struct filling {
     uint64_t rising_shares;
 };
 
-static struct filling fill(const struct policy_decision *decisions, size_t count,
+static void add_to_filling(struct filling *filling, const struct policy_decision *decision)
+{
+    uint64_t target = at_level(decision, filling->level_kib);
+    filling->sum_kib = add_saturated(filling->sum_kib, target);
+    if (target > decision->floor_kib && target < decision->ceiling_kib)
+        filling->rising_shares += decision->shares;
+}
+
+/* Of the decisions every STEPth, from the first on. */
+static struct filling fill(const struct policy_decision *decisions, size_t count, size_t step,
                            uint64_t level_kib)
 {
     struct filling filling = {.level_kib = level_kib};
-    for (size_t i = 0; i < count; i++) {
-        const struct policy_decision *decision = &decisions[i];
-        if (!decision->in_play)
-            continue;
-        uint64_t target = at_level(decision, level_kib);
-        filling.sum_kib = add_saturated(filling.sum_kib, target);
-        if (target > decision->floor_kib && target < decision->ceiling_kib)
-            filling.rising_shares += decision->shares;
-    }
+    for (size_t i = 0; i < count; i += step)
+        if (decisions[i].in_play)
+            add_to_filling(&filling, &decisions[i]);
     return filling;
 }
 
-/* At this level all that are in play are full. */
-static uint64_t highest_level_kib(const struct policy_decision *decisions, size_t count)
+/* Between what levels that is. */
+struct ends {
+    struct filling empty; /* at level 0 */
+    struct filling full;  /* at the lowest level at which everyone has all that he would take */
+    uint64_t floors_kib;  /* what all have at the least */
+};
+
+/* All zero to begin with. */
+static void add_to_ends(struct ends *ends, const struct policy_decision *decision)
 {
-    uint64_t highest = 0;
+    uint64_t depth = subtract_to_zero(decision->ceiling_kib, decision->bottom_kib);
+    ends->full.level_kib = max_u64(ends->full.level_kib, level_of_kib(decision, depth));
+    ends->full.sum_kib = add_saturated(ends->full.sum_kib, decision->ceiling_kib);
+    ends->floors_kib = add_saturated(ends->floors_kib, decision->floor_kib);
+    add_to_filling(&ends->empty, decision);
+}
+
+static struct ends find_ends(const struct policy_decision *decisions, size_t count, size_t step)
+{
+    struct ends ends = {0};
+    for (size_t i = 0; i < count; i += step)
+        if (decisions[i].in_play)
+            add_to_ends(&ends, &decisions[i]);
+    return ends;
+}
+
+/* Returns the ends of what is left to be poured. */
+static struct ends bound_by_shares(struct policy_decision *decisions, size_t count,
+                                   uint64_t budget_kib)
+{
+    struct ends ends = {0};
+    uint64_t claims = note_claims(decisions, count);
     for (size_t i = 0; i < count; i++) {
-        const struct policy_decision *decision = &decisions[i];
-        uint64_t depth = subtract_to_zero(decision->ceiling_kib, decision->bottom_kib);
-        if (decision->in_play)
-            highest = max_u64(highest, level_of_kib(decision, depth));
+        struct policy_decision *decision = &decisions[i];
+        if (!decision->in_play)
+            continue;
+        decision->fair_kib = multiply_divide(budget_kib, decision->fair_kib, claims);
+        bound_by_share(decision);
+        add_to_ends(&ends, decision);
     }
-    return highest;
+    return ends;
 }
 
 /* The level at which BUDGET_KIB would be used up if nobody reached a bound on the way there. */
@@ -1089,61 +1134,61 @@ static uint64_t middle_kib(uint64_t low_kib, uint64_t high_kib)
 }
 
 /*
- * The highest level that BUDGET_KIB affords, or 0 where it affords none. The sum rises with the
- * level in straight pieces: going straight on from the nearer bound (Newton's method) finds the
- * piece in a few steps; a step that leaves more than half of the way is followed by one to the
- * middle, so that their number is at most about twice that of the bits.
+ * The highest level from LOW's on, and below HIGH's, that BUDGET_KIB affords, or LOW's where it
+ * affords none. The sum rises with the level in straight pieces: going straight on from the nearer
+ * bound (Newton's method) finds the piece in a few steps; two that each leave more than half of the
+ * way are followed by one to the middle, so that their number is at most about three times that of
+ * the bits.
  */
-static uint64_t find_level_kib(const struct policy_decision *decisions, size_t count,
-                               uint64_t budget_kib)
+static uint64_t search_level_kib(const struct policy_decision *decisions, size_t count, size_t step,
+                                 struct filling low, struct filling high, uint64_t budget_kib)
 {
-    struct filling high = fill(decisions, count, highest_level_kib(decisions, count));
-    if (high.sum_kib <= budget_kib)
-        return high.level_kib;
-    struct filling low = fill(decisions, count, 0);
-    bool halve = false;
+    unsigned int slow_steps = 0;
     while (low.sum_kib <= budget_kib && high.level_kib - low.level_kib > 1) {
         uint64_t way_kib = high.level_kib - low.level_kib;
         struct filling near = budget_kib - low.sum_kib < high.sum_kib - budget_kib ? low : high;
-        uint64_t next = halve || near.rising_shares == 0 ? middle_kib(low.level_kib, high.level_kib)
-                                                         : straight_on_kib(near, budget_kib);
+        uint64_t next = slow_steps == 2 || near.rising_shares == 0
+                            ? middle_kib(low.level_kib, high.level_kib)
+                            : straight_on_kib(near, budget_kib);
         struct filling guess =
-            fill(decisions, count, clamp(next, low.level_kib + 1, high.level_kib - 1));
+            fill(decisions, count, step, clamp(next, low.level_kib + 1, high.level_kib - 1));
         if (guess.sum_kib > budget_kib)
             high = guess;
         else
             low = guess;
-        halve = !halve && high.level_kib - low.level_kib > way_kib / 2;
+        bool was_slow = slow_steps < 2 && high.level_kib - low.level_kib > way_kib / 2;
+        slow_steps = was_slow ? slow_steps + 1 : 0;
     }
     return low.level_kib;
 }
 
-/*
- * Pours BUDGET_KIB over all that are in play: sets their targets to the highest common level that
- * the budget affords, or to their floors, at level 0, where it affords none. Returns that level.
+/* The level at which some of them have as large a part of what they could have as all are to have.
  */
-static uint64_t pour(struct policy_decision *decisions, size_t count, uint64_t budget_kib)
+static uint64_t sampled_level_kib(const struct policy_decision *decisions, size_t count,
+                                  const struct ends *all, uint64_t budget_kib)
 {
-    uint64_t level = find_level_kib(decisions, count, budget_kib);
-    for (size_t i = 0; i < count; i++)
-        if (decisions[i].in_play)
-            decisions[i].target_kib = at_level(&decisions[i], level);
-    return level;
+    struct ends some = find_ends(decisions, count, SAMPLE_STEP);
+    uint64_t part = multiply_divide(budget_kib - all->empty.sum_kib, SAMPLE_PARTS,
+                                    all->full.sum_kib - all->empty.sum_kib);
+    uint64_t way = subtract_to_zero(some.full.sum_kib, some.empty.sum_kib);
+    uint64_t budget = add_saturated(some.empty.sum_kib, multiply_divide(way, part, SAMPLE_PARTS));
+    return search_level_kib(decisions, count, SAMPLE_STEP, some.empty, some.full, budget);
 }
 
-/* What is left when all have enough goes to those who would take more. */
-static void pour_rest(struct policy_decision *decisions, size_t count, uint64_t budget_kib)
+/* The highest level that BUDGET_KIB affords, or 0 where it affords none. */
+static uint64_t find_level_kib(const struct policy_decision *decisions, size_t count,
+                               const struct ends *ends, uint64_t budget_kib)
 {
-    bool someone_wishes = false;
-    for (size_t i = 0; i < count; i++) {
-        if (!decisions[i].in_play)
-            continue;
-        someone_wishes = someone_wishes || decisions[i].wish_kib > decisions[i].target_kib;
-        decisions[i].floor_kib = decisions[i].target_kib;
-        decisions[i].ceiling_kib = max_u64(decisions[i].wish_kib, decisions[i].target_kib);
+    struct filling low = ends->empty;
+    struct filling high = ends->full;
+    if (high.sum_kib <= budget_kib)
+        return high.level_kib;
+    if (count >= SAMPLE_LEAST && low.sum_kib <= budget_kib) {
+        struct filling guess =
+            fill(decisions, count, 1, sampled_level_kib(decisions, count, ends, budget_kib));
+        *(guess.sum_kib > budget_kib ? &high : &low) = guess;
     }
-    if (someone_wishes)
-        pour(decisions, count, budget_kib);
+    return search_level_kib(decisions, count, 1, low, high, budget_kib);
 }
 
 /* What it needs and R, as far as it can have that. */
@@ -1159,34 +1204,55 @@ static uint64_t half_enough_kib(const struct policy_decision *decision)
                    decision->ceiling_kib);
 }
 
-/* Whether someone is left with less than R by the targets. */
-static bool someone_lacks_headroom(const struct policy_decision *decisions, size_t count)
+/* What the targets come to. */
+struct outcome {
+    uint64_t level_kib;
+    bool someone_lacks;  /* R */
+    bool someone_wishes; /* for more, if it can be had */
+    bool is_overload;    /* who has less than its share has had next to nothing left for long, and
+                            gets less than half of R */
+};
+
+static void add_to_outcome(struct outcome *outcome, const struct policy_decision *decision)
 {
-    for (size_t i = 0; i < count; i++)
-        if (decisions[i].in_play && decisions[i].target_kib < enough_kib(&decisions[i]))
-            return true;
-    return false;
+    uint64_t target = decision->target_kib;
+    outcome->someone_lacks = outcome->someone_lacks || target < enough_kib(decision);
+    outcome->someone_wishes = outcome->someone_wishes || target < decision->wish_kib;
+    outcome->is_overload =
+        outcome->is_overload || (decision->is_famished && decision->from_kib < decision->fair_kib &&
+                                 target < half_enough_kib(decision));
 }
 
-/* Whether someone who has less than its share has had next to nothing left for long, and gets less
- * than half of R by the targets. */
-static bool is_overloaded(const struct policy_decision *decisions, size_t count)
+/*
+ * Pours BUDGET_KIB over all that are in play, ENDS being theirs: sets their targets to the highest
+ * common level that the budget affords, or to their floors, at level 0, where it affords none.
+ */
+static struct outcome pour(struct policy_decision *decisions, size_t count, const struct ends *ends,
+                           uint64_t budget_kib)
 {
-    for (size_t i = 0; i < count; i++)
-        if (decisions[i].in_play && decisions[i].is_famished &&
-            decisions[i].from_kib < decisions[i].fair_kib &&
-            decisions[i].target_kib < half_enough_kib(&decisions[i]))
-            return true;
-    return false;
+    struct outcome outcome = {.level_kib = find_level_kib(decisions, count, ends, budget_kib)};
+    for (size_t i = 0; i < count; i++) {
+        if (!decisions[i].in_play)
+            continue;
+        decisions[i].target_kib = at_level(&decisions[i], outcome.level_kib);
+        add_to_outcome(&outcome, &decisions[i]);
+    }
+    return outcome;
 }
 
-static uint64_t sum_of_floors_kib(const struct policy_decision *decisions, size_t count)
+/* What is left when all have enough goes to those who would take more. */
+static void pour_rest(struct policy_decision *decisions, size_t count, uint64_t budget_kib)
 {
-    uint64_t sum = 0;
-    for (size_t i = 0; i < count; i++)
-        if (decisions[i].in_play)
-            sum = add_saturated(sum, decisions[i].floor_kib);
-    return sum;
+    struct ends ends = {0};
+    for (size_t i = 0; i < count; i++) {
+        struct policy_decision *decision = &decisions[i];
+        if (!decision->in_play)
+            continue;
+        decision->floor_kib = decision->target_kib;
+        decision->ceiling_kib = max_u64(decision->wish_kib, decision->target_kib);
+        add_to_ends(&ends, decision);
+    }
+    pour(decisions, count, &ends, budget_kib);
 }
 
 /* Only what it uses now counts, whatever may come, and it is not to have more than R. */
@@ -1210,46 +1276,52 @@ static void yield_to_shares(struct policy_decision *decision)
     decision->bottom_kib = subtract_to_zero(share, decision->least_kib);
 }
 
+/* What it may be left with when not everyone can have R. */
+static void range_below_headroom(struct policy_decision *decision)
+{
+    uint64_t least = decision->has_swapped ? decision->least_kib : decision->least_kib / 2;
+    uint64_t kept = add_saturated(least, decision->growth_kib);
+    count_present_use(decision);
+    if (decision->overclaims)
+        decision->ceiling_kib =
+            min_u64(decision->ceiling_kib, max_u64(decision->floor_kib, decision->from_kib));
+    if (decision->is_new)
+        return;
+    decision->floor_kib = min_u64(decision->floor_kib, floor_kib(decision, true, kept));
+    if (decision->is_insatiable)
+        yield_to_shares(decision);
+}
+
 /*
  * Not everyone can have R of what the budget is. Nobody is brought below it for the host's sake;
  * but what is unused below it is balanced too: who has more gives to who has less, page cache
  * first, and keeps at least half of R against surprises, after what it grows by; all of R if it has
- * swapped. Who is insatiable gives what it has beyond its share.
+ * swapped. Who is insatiable gives what it has beyond its share. Where even so more is used than
+ * there is, shares say who yields, until the others have R: memory in use is taken only from who
+ * has shown that it can swap; another would be killed.
  */
 static void balance_below_headroom(struct policy_decision *decisions, size_t count,
-                                   uint64_t budget_kib)
+                                   uint64_t kept_kib, uint64_t budget_kib)
 {
-    uint64_t kept_together = sum_of_floors_kib(decisions, count);
+    struct ends ends = {0};
     for (size_t i = 0; i < count; i++) {
-        struct policy_decision *decision = &decisions[i];
-        if (!decision->in_play)
+        if (!decisions[i].in_play)
             continue;
-        uint64_t least = decision->has_swapped ? decision->least_kib : decision->least_kib / 2;
-        uint64_t kept = add_saturated(least, decision->growth_kib);
-        count_present_use(decision);
-        if (decision->overclaims)
-            decision->ceiling_kib =
-                min_u64(decision->ceiling_kib, max_u64(decision->floor_kib, decision->from_kib));
-        if (decision->is_new)
-            continue;
-        decision->floor_kib = min_u64(decision->floor_kib, floor_kib(decision, true, kept));
-        if (decision->is_insatiable)
-            yield_to_shares(decision);
+        range_below_headroom(&decisions[i]);
+        add_to_ends(&ends, &decisions[i]);
     }
-    pour(decisions, count, max_u64(kept_together, budget_kib));
-}
-
-/*
- * More is used than there is: shares say who yields, until the others have R. Memory in use is
- * taken only from who has shown that it can swap; another would be killed.
- */
-static void revoke_by_shares(struct policy_decision *decisions, size_t count, uint64_t budget_kib)
-{
-    uint64_t kept_together = sum_of_floors_kib(decisions, count);
-    for (size_t i = 0; i < count; i++)
-        if (decisions[i].in_play && decisions[i].can_swap)
+    if (!pour(decisions, count, &ends, max_u64(kept_kib, budget_kib)).is_overload)
+        return;
+    kept_kib = ends.floors_kib;
+    ends = (struct ends){0};
+    for (size_t i = 0; i < count; i++) {
+        if (!decisions[i].in_play)
+            continue;
+        if (decisions[i].can_swap)
             yield_to_shares(&decisions[i]);
-    pour(decisions, count, max_u64(kept_together, budget_kib));
+        add_to_ends(&ends, &decisions[i]);
+    }
+    pour(decisions, count, &ends, max_u64(kept_kib, budget_kib));
 }
 
 /* ---- the host ---- */
@@ -1480,16 +1552,6 @@ static void withdraw(struct policy_decision *decision, const struct policy_memor
     decision->target_kib = grows ? size + ARRIVED_KIB : subtract_to_zero(size, ARRIVED_KIB);
 }
 
-/*
- * Has SIZE bytes ready when the loop comes to them: an element is larger than what the processor
- * foresees.
- */
-static void prefetch(const void *element, size_t size)
-{
-    for (size_t offset = 0; offset < size; offset += CACHE_LINE_BYTES)
-        __builtin_prefetch((const char *)element + offset);
-}
-
 /* Takes everyone in. */
 static struct totals look_at_all(const struct policy_config *config,
                                  const struct snapshot *snapshot,
@@ -1500,10 +1562,9 @@ static struct totals look_at_all(const struct policy_config *config,
     for (size_t i = 0; i < snapshot->count; i++) {
         const struct domain *domain = &snapshot->domains[i];
         struct policy_decision *decision = &decisions[i];
-        if (i + PREFETCH_DOMAINS < snapshot->count) {
-            prefetch(domain + PREFETCH_DOMAINS, offsetof(struct domain, settings));
-            prefetch(&memory[i + PREFETCH_DOMAINS], sizeof(*memory));
-        }
+        prefetch_ahead(snapshot->domains, sizeof(*domain), offsetof(struct domain, settings), i,
+                       snapshot->count);
+        prefetch_ahead(memory, sizeof(*memory), sizeof(*memory), i, snapshot->count);
         memset(decision, 0, sizeof(*decision));
         decision->reason = learn(&memory[i], config, &limits[i], domain, snapshot);
         reckon_debt(decision, domain, &memory[i], snapshot->now_usec);
@@ -1558,57 +1619,88 @@ static uint64_t spared_kib(const struct policy_decision *decision, struct pressu
     return min_u64(decision->from_kib, add_saturated(decision->used_kib, decision->headroom_kib));
 }
 
-/* The ranges in which the targets are to be sought. */
-static void set_ranges(struct policy_decision *decisions, size_t count, struct pressure pressure,
-                       uint64_t most_growth_kib)
+/* The range in which its target is to be sought. */
+static void set_range(struct policy_decision *decision, struct pressure pressure,
+                      uint64_t most_growth_kib)
 {
-    for (size_t i = 0; i < count; i++) {
-        struct policy_decision *decision = &decisions[i];
-        if (!decision->in_play)
-            continue;
-        /* A report can say more is used than there is, when it is behind a shrink. */
-        decision->bottom_kib = min_u64(decision->needed_kib, decision->from_kib);
-        decision->wait_kib = most_growth_kib - decision->growth_kib;
-        if (decision->goal_kib != 0) {
-            reckon_farewell(decision);
-        } else {
-            reckon_wish(decision, pressure);
-            wish_for_cache(decision);
-        }
-        bool is_to_give = decision->ceiling_kib < decision->from_kib;
-        if (is_to_give && decision->is_new)
-            decision->bound = POLICY_BOUND_GRACE;
-        else if (is_to_give && decision->swaps_now)
-            decision->bound = POLICY_BOUND_SWAPPING;
-        decision->floor_kib =
-            floor_kib(decision, gives_cache(decision, pressure), decision->least_kib);
-        decision->floor_kib = max_u64(decision->floor_kib, spared_kib(decision, pressure));
-        decision->ceiling_kib = max_u64(decision->ceiling_kib, decision->floor_kib);
+    /* A report can say more is used than there is, when it is behind a shrink. */
+    decision->bottom_kib = min_u64(decision->needed_kib, decision->from_kib);
+    decision->wait_kib = most_growth_kib - decision->growth_kib;
+    if (decision->goal_kib != 0) {
+        reckon_farewell(decision);
+    } else {
+        reckon_wish(decision, pressure);
+        wish_for_cache(decision);
     }
+    bool is_to_give = decision->ceiling_kib < decision->from_kib;
+    if (is_to_give && decision->is_new)
+        decision->bound = POLICY_BOUND_GRACE;
+    else if (is_to_give && decision->swaps_now)
+        decision->bound = POLICY_BOUND_SWAPPING;
+    decision->floor_kib = floor_kib(decision, gives_cache(decision, pressure), decision->least_kib);
+    decision->floor_kib = max_u64(decision->floor_kib, spared_kib(decision, pressure));
+    decision->ceiling_kib = max_u64(decision->ceiling_kib, decision->floor_kib);
+}
+
+static struct ends set_ranges(struct policy_decision *decisions, size_t count,
+                              struct pressure pressure, uint64_t most_growth_kib)
+{
+    struct ends ends = {0};
+    for (size_t i = 0; i < count; i++) {
+        prefetch_ahead(decisions, sizeof(*decisions), sizeof(*decisions), i, count);
+        if (!decisions[i].in_play)
+            continue;
+        set_range(&decisions[i], pressure, most_growth_kib);
+        add_to_ends(&ends, &decisions[i]);
+    }
+    return ends;
 }
 
 /* The targets of the end, when everything asked for has arrived. Returns the level. */
-static uint64_t decide_ends(struct policy_decision *decisions, size_t count, uint64_t budget_kib,
+static uint64_t decide_ends(struct policy_decision *decisions, size_t count,
+                            const struct ends *ends, uint64_t budget_kib,
                             enum policy_host_state state)
 {
-    uint64_t level = pour(decisions, count, budget_kib);
-    if (!someone_lacks_headroom(decisions, count)) {
+    struct outcome outcome = pour(decisions, count, ends, budget_kib);
+    if (!outcome.someone_lacks && outcome.someone_wishes)
         pour_rest(decisions, count, budget_kib);
-    } else if (state == POLICY_HOST_HIGH) { /* what they give can be handed on */
-        balance_below_headroom(decisions, count, budget_kib);
-        if (is_overloaded(decisions, count))
-            revoke_by_shares(decisions, count, budget_kib);
-    }
-    return level;
+    else if (outcome.someone_lacks &&
+             state == POLICY_HOST_HIGH) /* what they give can be handed on */
+        balance_below_headroom(decisions, count, ends->floors_kib, budget_kib);
+    return outcome.level_kib;
 }
 
-static void grant_growth(struct policy_decision *decisions, size_t count, uint64_t budget_kib)
+/* Returns between what levels those are that are to grow. */
+static struct ends choose_actions(struct policy_decision *decisions, size_t count,
+                                  const struct policy_config *config,
+                                  const struct policy_memory *memory, uint64_t now_usec,
+                                  struct pressure pressure)
 {
-    uint64_t kept_together = sum_of_floors_kib(decisions, count);
-    pour(decisions, count, add_saturated(budget_kib, kept_together));
-    for (size_t i = 0; i < count; i++)
+    struct ends ends = {0};
+    for (size_t i = 0; i < count; i++) {
+        prefetch_ahead(decisions, sizeof(*decisions), sizeof(*decisions), i, count);
+        prefetch_ahead(memory, sizeof(*memory), sizeof(*memory), i, count);
+        if (!decisions[i].in_play)
+            continue;
+        choose_action(&decisions[i], config, &memory[i], now_usec, pressure);
         if (decisions[i].in_play)
-            settle_growth(&decisions[i]);
+            add_to_ends(&ends, &decisions[i]);
+    }
+    return ends;
+}
+
+static void grant_growth(struct policy_decision *decisions, size_t count, const struct ends *ends,
+                         uint64_t budget_kib)
+{
+    uint64_t level = 0; /* nothing is above it where there is nothing to grant */
+    if (budget_kib != 0)
+        level = find_level_kib(decisions, count, ends, add_saturated(budget_kib, ends->floors_kib));
+    for (size_t i = 0; i < count; i++) {
+        if (!decisions[i].in_play)
+            continue;
+        decisions[i].target_kib = at_level(&decisions[i], level);
+        settle_growth(&decisions[i]);
+    }
 }
 
 void policy_decide(const struct policy_config *config, const struct snapshot *snapshot,
@@ -1627,15 +1719,13 @@ void policy_decide(const struct policy_config *config, const struct snapshot *sn
     uint64_t budget = subtract_to_zero(host->pool_kib, totals.fixed_kib);
     uint64_t spare = host->state == POLICY_HOST_HIGH ? subtract_to_zero(free, reserved) : 0;
     struct pressure pressure = pressure_on(host, &totals, spare, count);
-    set_ranges(decisions, count, pressure, totals.most_growth_kib);
+    struct ends ends = set_ranges(decisions, count, pressure, totals.most_growth_kib);
     if (totals.shares_matter)
-        bound_by_shares(decisions, count, budget);
-    uint64_t level = decide_ends(decisions, count, budget, host->state);
+        ends = bound_by_shares(decisions, count, budget);
+    uint64_t level = decide_ends(decisions, count, &ends, budget, host->state);
     host->level_kib = subtract_to_zero(level, totals.most_growth_kib);
-    for (size_t i = 0; i < count; i++)
-        if (decisions[i].in_play)
-            choose_action(&decisions[i], config, &memory[i], snapshot->now_usec, pressure);
-    grant_growth(decisions, count, spare);
+    ends = choose_actions(decisions, count, config, memory, snapshot->now_usec, pressure);
+    grant_growth(decisions, count, &ends, spare);
 }
 
 void policy_asked(struct policy_memory *memory, const struct policy_decision *decision,

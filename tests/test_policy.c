@@ -1269,6 +1269,88 @@ START_TEST(laws_hold_in_random_worlds)
 }
 END_TEST
 
+/* A host with each guest of another one COPIES times, and as many times as much of all else. */
+struct crowd {
+    struct policy_host host;
+    struct domain *domains;
+    struct policy_limits *limits;
+    struct policy_memory *memory;
+    struct policy_decision *decisions;
+};
+
+enum { COPIES = 400 };
+
+static void *make_crowded(size_t size)
+{
+    void *array = calloc((size_t)COPIES * WORLD_MOST, size);
+    ck_assert_ptr_nonnull(array);
+    return array;
+}
+
+static void decide_crowd(struct crowd *crowd, const struct world *world)
+{
+    size_t count = world->snapshot.count;
+    struct policy_config config = world->config;
+    struct snapshot snapshot = world->snapshot;
+    config.host_reserve_kib *= COPIES;
+    snapshot.count *= COPIES;
+    snapshot.domains = crowd->domains;
+    snapshot.host.total_kib *= COPIES;
+    snapshot.host.available_kib *= COPIES;
+    for (size_t i = 0; i < snapshot.count; i++) {
+        crowd->domains[i] = world->domains[i % count];
+        crowd->limits[i] = world->limits[i % count];
+    }
+    policy_decide(&config, &snapshot, crowd->limits, &crowd->host, crowd->memory, crowd->decisions);
+    for (size_t i = 0; i < snapshot.count; i++)
+        if (crowd->decisions[i].action != POLICY_HOLD)
+            policy_asked(&crowd->memory[i], &crowd->decisions[i], snapshot.now_usec);
+}
+
+/* So many guests are decided on as each of a few would be, although not all are looked at for a
+ * first guess. */
+START_TEST(a_crowd_is_decided_on_as_a_few_are)
+{
+    /* An odd number of guests: each of them is one of every 64th domain. */
+    enum { WORLDS = 8, CYCLES = 12, GUESTS = 15 };
+    struct crowd crowd = {.domains = make_crowded(sizeof(*crowd.domains)),
+                          .limits = make_crowded(sizeof(*crowd.limits)),
+                          .memory = make_crowded(sizeof(*crowd.memory)),
+                          .decisions = make_crowded(sizeof(*crowd.decisions))};
+    for (uint64_t w = 0; w < WORLDS; w++) {
+        uint64_t seed = test_seed() + (uint64_t)_i * WORLDS + w;
+        uint64_t state = seed;
+        struct world world = world_make(0);
+        memset(crowd.memory, 0, sizeof(*crowd.memory) * COPIES * WORLD_MOST);
+        crowd.host = (struct policy_host){0};
+        for (size_t i = 0; i < GUESTS; i++) {
+            uint64_t max = random_between(&state, 512, 4096) * MIB;
+            uint64_t actual = random_between(&state, 256 * MIB, max);
+            world_add(&world, actual, random_between(&state, 100 * MIB, actual), max);
+            world.limits[i].shares = random_between(&state, 500, 2000);
+        }
+        world.host_kib = world_rss_kib(&world) + random_between(&state, 0, 2 * GIB);
+        for (unsigned int c = 0; c < CYCLES; c++) {
+            size_t grows = random_between(&state, 0, GUESTS - 1);
+            world.used_kib[grows] =
+                random_between(&state, 100 * MIB, world.domains[grows].max_kib - 80 * MIB);
+            world_decide(&world);
+            decide_crowd(&crowd, &world);
+            ck_assert_uint_eq(crowd.host.level_kib, world.host.level_kib);
+            for (size_t i = 0; i < (size_t)GUESTS * COPIES; i++)
+                ck_assert_msg(memcmp(&crowd.decisions[i], &world.decisions[i % GUESTS],
+                                     sizeof(struct policy_decision)) == 0,
+                              "seed %lu, cycle %u: %zu is not as %zu", seed, c, i, i % GUESTS);
+            world_advance(&world);
+        }
+    }
+    free(crowd.domains);
+    free(crowd.limits);
+    free(crowd.memory);
+    free(crowd.decisions);
+}
+END_TEST
+
 /* Whatever a host of well-behaved guests looks like at first: it comes to rest, and at rest is
  * right. */
 START_TEST(random_worlds_settle)
@@ -1374,6 +1456,7 @@ Suite *make_suite(void)
                       120); /* far above what it takes, valgrind and a busy machine included */
     tcase_add_loop_test(laws, laws_hold_in_random_worlds, 0, 50);
     tcase_add_loop_test(laws, random_worlds_settle, 0, 25);
+    tcase_add_loop_test(laws, a_crowd_is_decided_on_as_a_few_are, 0, 4);
     suite_add_tcase(suite, laws);
     return suite;
 }
