@@ -41,9 +41,6 @@ enum {
     DEAD_BAND_DIVISOR = 100,
     /* In need smaller bits are worth one too. */
     PRESSED_BAND_DIVISOR = 4,
-    /* What is given to others: see donation_band_kib(). */
-    FAIR_DIVISOR = 11,
-    BREATH_DIVISOR = 12,
 
     /* Gradual: in any GRADUAL_USEC a guest gives at most 3/16 of its size (18.75 %). */
     GRADUAL_USEC = 2 * USEC_PER_SEC,
@@ -1486,25 +1483,16 @@ static enum policy_bound bound_of_growth(const struct policy_decision *decision)
                : POLICY_BOUND_POOL;
 }
 
-/* What one gives to others is worth a call whatever part of its size that is, but for a small part
- * of what it has unused, and of what it has that for: who keeps so much has no more than a tenth
- * above the mean, and who breathes does not have all others breathe with it. */
-static uint64_t donation_band_kib(const struct policy_decision *decision)
-{
-    uint64_t beyond = subtract_to_zero(decision->headroom_kib, decision->least_kib);
-    return max_u64(DEAD_BAND_KIB,
-                   min_u64(decision->unused_kib / FAIR_DIVISOR, beyond / BREATH_DIVISOR));
-}
-
-/* In need small bits are worth a call, too. */
+/* What one gives to another is worth a call whatever part of its size that is; in need small bits
+ * are worth one too. */
 static uint64_t least_shrink_kib(const struct policy_decision *decision, struct pressure pressure)
 {
     if (decision->from_kib > decision->max_kib)
         return 0;
     if (decision->reason == POLICY_LEFT)
         return ARRIVED_KIB;
-    uint64_t band = decision->reason == POLICY_SPARE ? dead_band_kib(decision->from_kib)
-                                                     : donation_band_kib(decision);
+    uint64_t band =
+        decision->reason == POLICY_SPARE ? dead_band_kib(decision->from_kib) : DEAD_BAND_KIB;
     return min_u64(band / (pressure.is_hard ? PRESSED_BAND_DIVISOR : 1), pressure.small_bit_kib);
 }
 

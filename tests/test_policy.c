@@ -579,42 +579,6 @@ START_TEST(scarcity_is_shared_equally)
 }
 END_TEST
 
-/* All have 270 MiB unused of a host that affords no more, and 316 beyond R are what they should
- * have. */
-static struct world world_at_level(void)
-{
-    struct world world = world_make_course(4 * (450 * MIB + OVERHEAD_KIB) + 200 * MIB);
-    world.config.interval_usec = 10 * SEC;
-    world_run(&world, 10);
-    for (size_t i = 0; i < 4; i++)
-        ck_assert_uint_eq(world_unused_kib(&world, i) / MIB, 270);
-    return world;
-}
-
-START_TEST(who_breathes_does_not_have_the_others_breathe)
-{
-    struct world world = world_at_level();
-    for (unsigned int cycle = 0; cycle < 12; cycle++) {
-        world.used_kib[0] += cycle % 4 < 2 ? 25 * MIB : -(25 * MIB);
-        world_decide(&world);
-        for (size_t i = 1; i < 4; i++)
-            ck_assert_int_eq(world.decisions[i].action, POLICY_HOLD);
-        world_advance(&world);
-    }
-}
-END_TEST
-
-START_TEST(who_stays_larger_is_given_to)
-{
-    struct world world = world_at_level();
-    world.used_kib[0] += 140 * MIB;
-    world_run(&world, 10);
-    for (size_t i = 0; i < 4; i++) /* 235 on average */
-        ck_assert_msg(world_unused_kib(&world, i) >= 212 * MIB, "%zu has %lu MiB unused", i,
-                      world_unused_kib(&world, i) / MIB);
-}
-END_TEST
-
 /* One guest takes all it is given; the others keep half of R, whatever it claims. */
 START_TEST(a_guest_that_always_starves_leaves_the_others_something)
 {
@@ -1465,8 +1429,6 @@ Suite *make_suite(void)
 
     TCase *scarcity = tcase_create("scarcity");
     tcase_add_test(scarcity, scarcity_is_shared_equally);
-    tcase_add_test(scarcity, who_breathes_does_not_have_the_others_breathe);
-    tcase_add_test(scarcity, who_stays_larger_is_given_to);
     tcase_add_test(scarcity, a_guest_that_always_starves_leaves_the_others_something);
     tcase_add_test(scarcity, nobody_gives_below_the_headroom_in_vain);
     tcase_add_test(scarcity, memory_moves_from_who_frees_to_who_starves);
