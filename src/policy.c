@@ -41,6 +41,8 @@ enum {
     DEAD_BAND_DIVISOR = 100,
     /* In need smaller bits are worth one too. */
     PRESSED_BAND_DIVISOR = 4,
+    /* Less unused than others by less than this part is still fair. */
+    FAIR_DIVISOR = 10,
 
     /* Gradual: in any GRADUAL_USEC a guest gives at most 3/16 of its size (18.75 %). */
     GRADUAL_USEC = 2 * USEC_PER_SEC,
@@ -126,8 +128,8 @@ static uint64_t clamp(uint64_t value, uint64_t low, uint64_t high)
     return min_u64(max_u64(value, low), high);
 }
 
-/* VALUE * BY / DIVISOR, rounded down; saturates where BY * DIVISOR or the result exceeds 64 bits.
- */
+/* VALUE * BY / DIVISOR, rounded down; saturates where that, or both BY * DIVISOR and BY * VALUE,
+ * exceed 64 bits. */
 static uint64_t multiply_divide(uint64_t value, uint64_t by, uint64_t divisor)
 {
     uint64_t product;
@@ -1069,10 +1071,10 @@ static struct filling fill(const struct policy_decision *decisions, size_t count
     return filling;
 }
 
-/* Between what levels that is. */
+/* Between what that is, whatever is poured. */
 struct ends {
     struct filling empty; /* at level 0 */
-    struct filling full;  /* at the lowest level at which everyone has all that he would take */
+    struct filling full;  /* at a level at which everyone has all that he would take */
     uint64_t floors_kib;  /* what all have at the least */
 };
 
@@ -1207,15 +1209,25 @@ static uint64_t half_enough_kib(const struct policy_decision *decision)
 /* What the targets come to. */
 struct outcome {
     uint64_t level_kib;
+    uint64_t short_kib;  /* what those are to get that have clearly less unused than others */
     bool someone_lacks;  /* R */
     bool someone_wishes; /* for more, if it can be had */
     bool is_overload;    /* who has less than its share has had next to nothing left for long, and
                             gets less than half of R */
 };
 
+/* What it is to get, if without that it would have a tenth less unused than others. */
+static uint64_t short_kib(const struct policy_decision *decision)
+{
+    uint64_t gets = subtract_to_zero(decision->target_kib, decision->from_kib);
+    uint64_t unused = subtract_to_zero(decision->target_kib, decision->needed_kib);
+    return gets > max_u64(unused / FAIR_DIVISOR, ARRIVED_KIB) ? gets : 0;
+}
+
 static void add_to_outcome(struct outcome *outcome, const struct policy_decision *decision)
 {
     uint64_t target = decision->target_kib;
+    outcome->short_kib = add_saturated(outcome->short_kib, short_kib(decision));
     outcome->someone_lacks = outcome->someone_lacks || target < enough_kib(decision);
     outcome->someone_wishes = outcome->someone_wishes || target < decision->wish_kib;
     outcome->is_overload =
@@ -1241,7 +1253,8 @@ static struct outcome pour(struct policy_decision *decisions, size_t count, cons
 }
 
 /* What is left when all have enough goes to those who would take more. */
-static void pour_rest(struct policy_decision *decisions, size_t count, uint64_t budget_kib)
+static struct outcome pour_rest(struct policy_decision *decisions, size_t count,
+                                uint64_t budget_kib)
 {
     struct ends ends = {0};
     for (size_t i = 0; i < count; i++) {
@@ -1252,7 +1265,7 @@ static void pour_rest(struct policy_decision *decisions, size_t count, uint64_t 
         decision->ceiling_kib = max_u64(decision->wish_kib, decision->target_kib);
         add_to_ends(&ends, decision);
     }
-    pour(decisions, count, &ends, budget_kib);
+    return pour(decisions, count, &ends, budget_kib);
 }
 
 /* Only what it uses now counts, whatever may come, and it is not to have more than R. */
@@ -1296,32 +1309,39 @@ static void range_below_headroom(struct policy_decision *decision)
  * Not everyone can have R of what the budget is. Nobody is brought below it for the host's sake;
  * but what is unused below it is balanced too: who has more gives to who has less, page cache
  * first, and keeps at least half of R against surprises, after what it grows by; all of R if it has
- * swapped. Who is insatiable gives what it has beyond its share. Where even so more is used than
- * there is, shares say who yields, until the others have R: memory in use is taken only from who
- * has shown that it can swap; another would be killed.
+ * swapped. Who is insatiable gives what it has beyond its share.
  */
-static void balance_below_headroom(struct policy_decision *decisions, size_t count,
-                                   uint64_t kept_kib, uint64_t budget_kib)
+static struct outcome balance_below_headroom(struct policy_decision *decisions, size_t count,
+                                             struct ends *ends, uint64_t budget_kib)
 {
-    struct ends ends = {0};
+    uint64_t kept_together = ends->floors_kib;
+    *ends = (struct ends){0};
     for (size_t i = 0; i < count; i++) {
         if (!decisions[i].in_play)
             continue;
         range_below_headroom(&decisions[i]);
-        add_to_ends(&ends, &decisions[i]);
+        add_to_ends(ends, &decisions[i]);
     }
-    if (!pour(decisions, count, &ends, max_u64(kept_kib, budget_kib)).is_overload)
-        return;
-    kept_kib = ends.floors_kib;
-    ends = (struct ends){0};
+    return pour(decisions, count, ends, max_u64(kept_together, budget_kib));
+}
+
+/*
+ * More is used than there is: shares say who yields, until the others have R. Memory in use is
+ * taken only from who has shown that it can swap; another would be killed.
+ */
+static struct outcome revoke_by_shares(struct policy_decision *decisions, size_t count,
+                                       struct ends *ends, uint64_t budget_kib)
+{
+    uint64_t kept_together = ends->floors_kib;
+    *ends = (struct ends){0};
     for (size_t i = 0; i < count; i++) {
         if (!decisions[i].in_play)
             continue;
         if (decisions[i].can_swap)
             yield_to_shares(&decisions[i]);
-        add_to_ends(&ends, &decisions[i]);
+        add_to_ends(ends, &decisions[i]);
     }
-    pour(decisions, count, &ends, max_u64(kept_kib, budget_kib));
+    return pour(decisions, count, ends, max_u64(kept_together, budget_kib));
 }
 
 /* ---- the host ---- */
@@ -1582,16 +1602,22 @@ static struct totals look_at_all(const struct policy_config *config,
     return totals;
 }
 
+/* What COUNT guests may each keep of what is missing, so that it is less than half of it together;
+ * UINT64_MAX where nothing is. */
+static uint64_t bit_of_kib(uint64_t missing_kib, size_t count)
+{
+    return missing_kib > 0 ? missing_kib / 2 / max_u64(count, 1) : UINT64_MAX;
+}
+
 /* Someone has less than R, and what is free is not enough for all who need more; or the host itself
  * is pressed. Who is to start is waited for as one that starves, and cannot start before he has all
- * of it: what COUNT guests keep of it together, each a bit, is less than half of what is missing.
- */
+ * of it. */
 static struct pressure pressure_on(const struct policy_host *host, const struct totals *totals,
                                    uint64_t spare_kib, size_t count)
 {
     bool someone_wants = totals->someone_starves && totals->lacking_kib > spare_kib;
     return (struct pressure){
-        .small_bit_kib = host->unmet_kib > 0 ? host->unmet_kib / 2 / max_u64(count, 1) : UINT64_MAX,
+        .small_bit_kib = bit_of_kib(host->unmet_kib, count),
         .is_hard = someone_wants || host->unmet_kib > 0 || host->state >= POLICY_HOST_HARD,
         .host_is_low = host->state >= POLICY_HOST_LOW,
         .lacking_kib =
@@ -1656,18 +1682,24 @@ static struct ends set_ranges(struct policy_decision *decisions, size_t count,
     return ends;
 }
 
-/* The targets of the end, when everything asked for has arrived. Returns the level. */
-static uint64_t decide_ends(struct policy_decision *decisions, size_t count,
-                            const struct ends *ends, uint64_t budget_kib,
-                            enum policy_host_state state)
+/* The targets of the end, when everything asked for has arrived. Returns what they come to, with
+ * the level that the pool affords. */
+static struct outcome decide_ends(struct policy_decision *decisions, size_t count,
+                                  struct ends *ends, uint64_t budget_kib,
+                                  enum policy_host_state state)
 {
     struct outcome outcome = pour(decisions, count, ends, budget_kib);
-    if (!outcome.someone_lacks && outcome.someone_wishes)
-        pour_rest(decisions, count, budget_kib);
-    else if (outcome.someone_lacks &&
-             state == POLICY_HOST_HIGH) /* what they give can be handed on */
-        balance_below_headroom(decisions, count, ends->floors_kib, budget_kib);
-    return outcome.level_kib;
+    uint64_t level = outcome.level_kib;
+    if (!outcome.someone_lacks && outcome.someone_wishes) {
+        outcome = pour_rest(decisions, count, budget_kib);
+    } else if (outcome.someone_lacks &&
+               state == POLICY_HOST_HIGH) { /* what they give can be handed on */
+        outcome = balance_below_headroom(decisions, count, ends, budget_kib);
+        if (outcome.is_overload)
+            outcome = revoke_by_shares(decisions, count, ends, budget_kib);
+    }
+    outcome.level_kib = level;
+    return outcome;
 }
 
 /* Returns between what levels those are that are to grow. */
@@ -1722,8 +1754,10 @@ void policy_decide(const struct policy_config *config, const struct snapshot *sn
     struct ends ends = set_ranges(decisions, count, pressure, totals.most_growth_kib);
     if (totals.shares_matter)
         ends = bound_by_shares(decisions, count, budget);
-    uint64_t level = decide_ends(decisions, count, &ends, budget, host->state);
-    host->level_kib = subtract_to_zero(level, totals.most_growth_kib);
+    struct outcome outcome = decide_ends(decisions, count, &ends, budget, host->state);
+    host->level_kib = subtract_to_zero(outcome.level_kib, totals.most_growth_kib);
+    pressure.small_bit_kib = min_u64(pressure.small_bit_kib,
+                                     bit_of_kib(subtract_to_zero(outcome.short_kib, spare), count));
     ends = choose_actions(decisions, count, config, memory, snapshot->now_usec, pressure);
     grant_growth(decisions, count, &ends, spare);
 }

@@ -579,6 +579,25 @@ START_TEST(scarcity_is_shared_equally)
 }
 END_TEST
 
+/* It never needs more at once than the others hold to be worth a call, each for itself. */
+START_TEST(who_grows_slowly_among_many_is_given_to)
+{
+    enum { GUESTS = 12, STEPS = 37 };
+    struct world world = world_make(GUESTS * (466 * MIB + OVERHEAD_KIB) + 200 * MIB);
+    world.config.interval_usec = 10 * SEC;
+    for (size_t i = 0; i < GUESTS; i++)
+        world_add(&world, 450 * MIB, 180 * MIB, 2048 * MIB);
+    world_run(&world, 15);
+    for (unsigned int i = 0; i < STEPS; i++) {
+        world.used_kib[0] += 5 * MIB;
+        world_cycle(&world);
+    }
+    world_run(&world, 20);
+    for (size_t i = 1; i < GUESTS; i++)
+        ck_assert_uint_ge(world_unused_kib(&world, 0), world_unused_kib(&world, i) / 10 * 9);
+}
+END_TEST
+
 /* One guest takes all it is given; the others keep half of R, whatever it claims. */
 START_TEST(a_guest_that_always_starves_leaves_the_others_something)
 {
@@ -1429,6 +1448,7 @@ Suite *make_suite(void)
 
     TCase *scarcity = tcase_create("scarcity");
     tcase_add_test(scarcity, scarcity_is_shared_equally);
+    tcase_add_test(scarcity, who_grows_slowly_among_many_is_given_to);
     tcase_add_test(scarcity, a_guest_that_always_starves_leaves_the_others_something);
     tcase_add_test(scarcity, nobody_gives_below_the_headroom_in_vain);
     tcase_add_test(scarcity, memory_moves_from_who_frees_to_who_starves);
