@@ -1071,7 +1071,7 @@ static struct filling fill(const struct policy_decision *decisions, size_t count
     return filling;
 }
 
-/* Between what that is, whatever is poured. */
+/* What they have together at the least and at the most. */
 struct ends {
     struct filling empty; /* at level 0 */
     struct filling full;  /* at a level at which everyone has all that he would take */
@@ -1086,15 +1086,6 @@ static void add_to_ends(struct ends *ends, const struct policy_decision *decisio
     ends->full.sum_kib = add_saturated(ends->full.sum_kib, decision->ceiling_kib);
     ends->floors_kib = add_saturated(ends->floors_kib, decision->floor_kib);
     add_to_filling(&ends->empty, decision);
-}
-
-static struct ends find_ends(const struct policy_decision *decisions, size_t count, size_t step)
-{
-    struct ends ends = {0};
-    for (size_t i = 0; i < count; i += step)
-        if (decisions[i].in_play)
-            add_to_ends(&ends, &decisions[i]);
-    return ends;
 }
 
 /* Returns the ends of what is left to be poured. */
@@ -1169,7 +1160,10 @@ static uint64_t search_level_kib(const struct policy_decision *decisions, size_t
 static uint64_t sampled_level_kib(const struct policy_decision *decisions, size_t count,
                                   const struct ends *all, uint64_t budget_kib)
 {
-    struct ends some = find_ends(decisions, count, SAMPLE_STEP);
+    struct ends some = {0};
+    for (size_t i = 0; i < count; i += SAMPLE_STEP)
+        if (decisions[i].in_play)
+            add_to_ends(&some, &decisions[i]);
     uint64_t part = multiply_divide(budget_kib - all->empty.sum_kib, SAMPLE_PARTS,
                                     all->full.sum_kib - all->empty.sum_kib);
     uint64_t way = subtract_to_zero(some.full.sum_kib, some.empty.sum_kib);
@@ -1252,20 +1246,28 @@ static struct outcome pour(struct policy_decision *decisions, size_t count, cons
     return outcome;
 }
 
-/* What is left when all have enough goes to those who would take more. */
-static struct outcome pour_rest(struct policy_decision *decisions, size_t count,
-                                uint64_t budget_kib)
+/* Has SET_RANGE change the range of each, and pours again: no less than they had to keep before, as
+ * nobody gives for the host's sake. ENDS are brought up to date. */
+static struct outcome pour_again(struct policy_decision *decisions, size_t count,
+                                 void (*set_range)(struct policy_decision *decision),
+                                 struct ends *ends, uint64_t budget_kib)
 {
-    struct ends ends = {0};
+    uint64_t kept_together = ends->floors_kib;
+    *ends = (struct ends){0};
     for (size_t i = 0; i < count; i++) {
-        struct policy_decision *decision = &decisions[i];
-        if (!decision->in_play)
+        if (!decisions[i].in_play)
             continue;
-        decision->floor_kib = decision->target_kib;
-        decision->ceiling_kib = max_u64(decision->wish_kib, decision->target_kib);
-        add_to_ends(&ends, decision);
+        set_range(&decisions[i]);
+        add_to_ends(ends, &decisions[i]);
     }
-    return pour(decisions, count, &ends, budget_kib);
+    return pour(decisions, count, ends, max_u64(kept_together, budget_kib));
+}
+
+/* What is left when all have enough goes to those who would take more. */
+static void range_above_enough(struct policy_decision *decision)
+{
+    decision->floor_kib = decision->target_kib;
+    decision->ceiling_kib = max_u64(decision->wish_kib, decision->target_kib);
 }
 
 /* Only what it uses now counts, whatever may come, and it is not to have more than R. */
@@ -1289,7 +1291,12 @@ static void yield_to_shares(struct policy_decision *decision)
     decision->bottom_kib = subtract_to_zero(share, decision->least_kib);
 }
 
-/* What it may be left with when not everyone can have R. */
+/*
+ * Not everyone can have R of what the budget is. Nobody is brought below it for the host's sake;
+ * but what is unused below it is balanced too: who has more gives to who has less, page cache
+ * first, and keeps at least half of R against surprises, after what it grows by; all of R if it has
+ * swapped. Who is insatiable gives what it has beyond its share.
+ */
 static void range_below_headroom(struct policy_decision *decision)
 {
     uint64_t least = decision->has_swapped ? decision->least_kib : decision->least_kib / 2;
@@ -1306,42 +1313,13 @@ static void range_below_headroom(struct policy_decision *decision)
 }
 
 /*
- * Not everyone can have R of what the budget is. Nobody is brought below it for the host's sake;
- * but what is unused below it is balanced too: who has more gives to who has less, page cache
- * first, and keeps at least half of R against surprises, after what it grows by; all of R if it has
- * swapped. Who is insatiable gives what it has beyond its share.
- */
-static struct outcome balance_below_headroom(struct policy_decision *decisions, size_t count,
-                                             struct ends *ends, uint64_t budget_kib)
-{
-    uint64_t kept_together = ends->floors_kib;
-    *ends = (struct ends){0};
-    for (size_t i = 0; i < count; i++) {
-        if (!decisions[i].in_play)
-            continue;
-        range_below_headroom(&decisions[i]);
-        add_to_ends(ends, &decisions[i]);
-    }
-    return pour(decisions, count, ends, max_u64(kept_together, budget_kib));
-}
-
-/*
  * More is used than there is: shares say who yields, until the others have R. Memory in use is
  * taken only from who has shown that it can swap; another would be killed.
  */
-static struct outcome revoke_by_shares(struct policy_decision *decisions, size_t count,
-                                       struct ends *ends, uint64_t budget_kib)
+static void range_in_overload(struct policy_decision *decision)
 {
-    uint64_t kept_together = ends->floors_kib;
-    *ends = (struct ends){0};
-    for (size_t i = 0; i < count; i++) {
-        if (!decisions[i].in_play)
-            continue;
-        if (decisions[i].can_swap)
-            yield_to_shares(&decisions[i]);
-        add_to_ends(ends, &decisions[i]);
-    }
-    return pour(decisions, count, ends, max_u64(kept_together, budget_kib));
+    if (decision->can_swap)
+        yield_to_shares(decision);
 }
 
 /* ---- the host ---- */
@@ -1691,12 +1669,12 @@ static struct outcome decide_ends(struct policy_decision *decisions, size_t coun
     struct outcome outcome = pour(decisions, count, ends, budget_kib);
     uint64_t level = outcome.level_kib;
     if (!outcome.someone_lacks && outcome.someone_wishes) {
-        outcome = pour_rest(decisions, count, budget_kib);
+        outcome = pour_again(decisions, count, range_above_enough, ends, budget_kib);
     } else if (outcome.someone_lacks &&
                state == POLICY_HOST_HIGH) { /* what they give can be handed on */
-        outcome = balance_below_headroom(decisions, count, ends, budget_kib);
+        outcome = pour_again(decisions, count, range_below_headroom, ends, budget_kib);
         if (outcome.is_overload)
-            outcome = revoke_by_shares(decisions, count, ends, budget_kib);
+            outcome = pour_again(decisions, count, range_in_overload, ends, budget_kib);
     }
     outcome.level_kib = level;
     return outcome;
