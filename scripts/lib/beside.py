@@ -58,8 +58,10 @@ class Coordinator:
         self.lines: list = []
         self.log = tempfile.NamedTemporaryFile("w", prefix="memory_coordinator.", suffix=".log")
         self._on_line = on_line
+        # A run that is killed takes it along: the next run's would be refused beside it.
         # Of two files the later counts; what this machine has in /etc is not the tests' business.
-        words = [*before, str(self.program), "-c", uri or lab.uri(), "-f", "/dev/null", *options, interval]
+        words = ["setpriv", "--pdeathsig", "KILL", *before, str(self.program), "-c", uri or lab.uri()]
+        words += ["-f", "/dev/null", *options, interval]
         self.process = subprocess.Popen(
             words,
             stdin=subprocess.DEVNULL,

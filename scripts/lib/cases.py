@@ -76,16 +76,9 @@ def chosen(known: dict, words: list, parser) -> dict:
 def in_own_lab(name: str, guests: int, body: Callable[[], int]) -> int:
     """Runs BODY with guests of its own, beside the lab, which may be up. Returns the exit status."""
     os.environ["MEMORY_COORDINATOR_LAB"] = f"{lab.lab_dir()}-{name}"
-    if lab.is_up():
-        line = f"{name}: there is a run already; MEMORY_COORDINATOR_LAB={lab.lab_dir()} scripts/lab down ends it"
-        print(line, file=sys.stderr)
-        return 1
     try:
-        lab.up(guests, tell=lambda line: print(line, flush=True))
-        try:
+        with lab.for_a_run(guests, tell=lambda line: print(line, flush=True)):
             return body()
-        finally:
-            lab.down()
     except (lab.LabError, KeyboardInterrupt) as error:
         print(f"{name}: {str(error) or 'interrupted'}", file=sys.stderr)
         return 1

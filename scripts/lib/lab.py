@@ -44,7 +44,8 @@ TRIAL_TIMEOUT_SEC = 10
 _LONGEST_SOCKET = "/config/libvirt/qemu/lib/domain-1000-aos_vm16/monitor.sock"
 _DIR_LENGTH_MAX = 107 - len(_LONGEST_SOCKET)
 
-# What marks a directory as a lab's, so that no other is ever removed; held locked by up().
+# What marks a directory as a lab's, so that no other is ever removed; held locked by up(), and for
+# as long as for_a_run() lasts.
 _MARKER = "memory_coordinator-lab"
 _STATE = "lab.json"
 
@@ -139,7 +140,7 @@ def _create_dir() -> None:
 
 @contextlib.contextmanager
 def _marked_and_locked() -> Iterator[None]:
-    """Marks the new directory as a lab's; the lock shows that up() is at work."""
+    """Marks the new directory as a lab's; the lock shows that somebody is at work there."""
     with open(lab_dir() / _MARKER, "x", encoding="ascii") as marker:
         fcntl.flock(marker, fcntl.LOCK_EX)
         yield
@@ -166,8 +167,8 @@ def _fill_dir() -> None:
             os.chown(directory, user.pw_uid, user.pw_gid)
 
 
-def _being_brought_up() -> bool:
-    """Does another process hold the lock of up()?"""
+def _is_locked() -> bool:
+    """Is a process at work in the directory, which may be this one?"""
     try:
         with open(lab_dir() / _MARKER, "rb") as marker:
             fcntl.flock(marker, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -594,16 +595,7 @@ def up(n: int = 4, memory_mib: int = DEFAULT_MEMORY_MIB, max_mib: int = DEFAULT_
     compressed swap of `swap_mib`. Returns when all are ready: True, or False if these
     guests were up already. `tell` is given a line for each thing done. On failure or
     interruption nothing is left behind. LabError if another lab is up."""
-    if not 1 <= n <= GUESTS_MAX:
-        raise UsageError(f"the number of guests must be 1 to {GUESTS_MAX}, not {n}")
-    # A kernel that can grow to `max` keeps 1/64 of it as tables; over 65536 a load has no plan.
-    least_mib = 128 + max_mib // 32
-    if not least_mib <= memory_mib <= max_mib <= 65536:
-        raise UsageError(f"sizes must be {least_mib} <= memory ({memory_mib}) <= max ({max_mib}) "
-                         "<= 65536 MiB")
-    if not 0 <= swap_mib <= 65536:
-        raise UsageError(f"swap must be 0 to 65536 MiB, not {swap_mib}")
-    wanted = {"n": n, "memory_mib": memory_mib, "max_mib": max_mib, "swap_mib": swap_mib}
+    wanted = _wanted(n, memory_mib, max_mib, swap_mib)
     if _found_up(wanted):
         return False
     build_image()
@@ -617,12 +609,46 @@ def up(n: int = 4, memory_mib: int = DEFAULT_MEMORY_MIB, max_mib: int = DEFAULT_
     return True
 
 
+@contextlib.contextmanager
+def for_a_run(n: int, tell: Callable[[str], None]) -> Iterator[None]:
+    """Guests as up() boots them, for the length of a block. What a run that was killed has left in
+    the directory is ended; LabError if one is at work there."""
+    wanted = _wanted(n, DEFAULT_MEMORY_MIB, DEFAULT_MAX_MIB, 0)
+    if _owned():
+        if _is_locked():
+            raise LabError(f"there is a run already; MEMORY_COORDINATOR_LAB={lab_dir()} scripts/lab down ends it")
+        tell("ending what a run has left behind")
+        down()
+    build_image()
+    _create_dir()
+    try:
+        with _marked_and_locked():
+            _bring_up(wanted, tell)
+            yield
+    finally:
+        down()
+
+
+def _wanted(n: int, memory_mib: int, max_mib: int, swap_mib: int) -> dict:
+    """The state of such a lab. UsageError where there can be none."""
+    if not 1 <= n <= GUESTS_MAX:
+        raise UsageError(f"the number of guests must be 1 to {GUESTS_MAX}, not {n}")
+    # A kernel that can grow to `max` keeps 1/64 of it as tables; over 65536 a load has no plan.
+    least_mib = 128 + max_mib // 32
+    if not least_mib <= memory_mib <= max_mib <= 65536:
+        raise UsageError(f"sizes must be {least_mib} <= memory ({memory_mib}) <= max ({max_mib}) "
+                         "<= 65536 MiB")
+    if not 0 <= swap_mib <= 65536:
+        raise UsageError(f"swap must be 0 to 65536 MiB, not {swap_mib}")
+    return {"n": n, "memory_mib": memory_mib, "max_mib": max_mib, "swap_mib": swap_mib}
+
+
 def _found_up(wanted: dict) -> bool:
     """True if this very lab is up, False if none is. Remains of a dead one are removed."""
     if not _owned():
         return False
-    if _being_brought_up():
-        raise LabError("the lab is being brought up just now")
+    if _is_locked():
+        raise LabError("the lab is being brought up just now, or is a run's own")
     if not is_up() or not _processes():
         down()
         return False
