@@ -157,6 +157,11 @@ const char *domain_settings_error(const struct domain *domain);
 size_t snapshot_find(const struct snapshot *snapshot, const uint8_t uuid[DOMAIN_UUID_BYTES],
                      int id);
 
+/* The same for DOMAIN of another snapshot, looked for first in the PLACE that it has there: in most
+ * cycles all have kept theirs. */
+size_t snapshot_find_again(const struct snapshot *snapshot, const struct domain *domain,
+                           size_t place);
+
 /*
  * The index of the node of HOST that is the shortest of memory, of those that have less than their
  * part of RESERVE_KIB available, while the host has all of it; node_count if there is none. WAS is

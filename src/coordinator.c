@@ -131,7 +131,7 @@ static void tell_departures(const struct coordinator *coordinator, const struct 
 {
     for (size_t i = 0; i < before->count; i++) {
         const struct domain *domain = &before->domains[i];
-        if (snapshot_find(now, domain->uuid, domain->id) == now->count)
+        if (snapshot_find_again(now, domain, i) == now->count)
             log_say(coordinator->log, LOG_LEVEL_INFO, "%s: not running any more", domain->name);
     }
 }
@@ -298,7 +298,7 @@ static void tell_look(struct coordinator *coordinator, const struct look *before
     struct policy_limits usual = usual_limits(coordinator->config.config);
     for (size_t i = 0; i < now->snapshot.count; i++) {
         const struct domain *domain = &now->snapshot.domains[i];
-        size_t old = snapshot_find(&before->snapshot, domain->uuid, domain->id);
+        size_t old = snapshot_find_again(&before->snapshot, domain, i);
         bool is_new = old == before->snapshot.count;
         const struct domain *earlier = is_new ? NULL : &before->snapshot.domains[old];
         if (is_new)
@@ -394,7 +394,7 @@ static int carry_over(struct coordinator *coordinator, const struct snapshot *be
     if (make_ledger(now->count, &ledger) != 0)
         return -ENOMEM;
     for (size_t i = 0; i < now->count; i++) {
-        size_t old = snapshot_find(before, now->domains[i].uuid, now->domains[i].id);
+        size_t old = snapshot_find_again(before, &now->domains[i], i);
         if (old == before->count)
             continue;
         ledger.memory[i] = old_ledger->memory[old];
@@ -411,7 +411,7 @@ static void resolve_limits(struct coordinator *coordinator, const struct look *b
 {
     for (size_t i = 0; i < now->snapshot.count; i++) {
         const struct domain *domain = &now->snapshot.domains[i];
-        size_t old = snapshot_find(&before->snapshot, domain->uuid, domain->id);
+        size_t old = snapshot_find_again(&before->snapshot, domain, i);
         if (old < before->snapshot.count && !coordinator->reconfigured &&
             settings_equal(&domain->settings, &before->snapshot.domains[old].settings))
             now->limits[i] = before->limits[old];

@@ -73,7 +73,7 @@ static void carry_memory_over(const struct record *last, const struct record *re
     const struct snapshot *before = last->view.snapshot;
     const struct snapshot *now = record->view.snapshot;
     for (size_t i = 0; i < now->count; i++) {
-        size_t old = snapshot_find(before, now->domains[i].uuid, now->domains[i].id);
+        size_t old = snapshot_find_again(before, &now->domains[i], i);
         memory[i] = old < before->count ? last->view.memory[old] : (struct policy_memory){0};
     }
 }

@@ -65,6 +65,15 @@ size_t snapshot_find(const struct snapshot *snapshot, const uint8_t uuid[DOMAIN_
     return (size_t)(found - snapshot->domains);
 }
 
+size_t snapshot_find_again(const struct snapshot *snapshot, const struct domain *domain,
+                           size_t place)
+{
+    if (place < snapshot->count && snapshot->domains[place].id == domain->id &&
+        compare_uuid(domain->uuid, &snapshot->domains[place]) == 0)
+        return place;
+    return snapshot_find(snapshot, domain->uuid, domain->id);
+}
+
 /* Less than it should have, as a part of that; 1 and more: it has it. */
 static double plenty_of_node(const struct host *host, const struct host_node *node,
                              uint64_t reserve_kib)

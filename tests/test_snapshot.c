@@ -9,12 +9,18 @@ START_TEST(finds_by_uuid_and_id)
     for (size_t i = 0; i < 5; i++)
         snapshot.domains[i] = (struct domain){.uuid = {(uint8_t)(10 * i)}, .id = (int)i + 1};
     snapshot.count = 5;
-    for (size_t i = 0; i < 5; i++)
+    for (size_t i = 0; i < 5; i++) {
         ck_assert_uint_eq(snapshot_find(&snapshot, snapshot.domains[i].uuid, (int)i + 1), i);
+        for (size_t place = 0; place < 7; place++)
+            ck_assert_uint_eq(snapshot_find_again(&snapshot, &snapshot.domains[i], place), i);
+    }
     const uint8_t stranger[DOMAIN_UUID_BYTES] = {15};
     ck_assert_uint_eq(snapshot_find(&snapshot, stranger, 2), 5);
     /* the same domain, started anew */
     ck_assert_uint_eq(snapshot_find(&snapshot, snapshot.domains[2].uuid, 9), 5);
+    struct domain anew = snapshot.domains[2];
+    anew.id = 9;
+    ck_assert_uint_eq(snapshot_find_again(&snapshot, &anew, 2), 5);
     snapshot_release(&snapshot);
     ck_assert_uint_eq(snapshot_find(&snapshot, stranger, 2), 0);
 }
