@@ -104,7 +104,7 @@ test_hypervisor_WRAPPED = virDomainMemoryStats virDomainGetXMLDesc virDomainSetM
 	virConnectIsAlive virConnectGetURI virGetLastErrorCode virNodeGetMemoryStats meminfo_read virDomainGetControlInfo \
 	virDomainSetMemory virDomainGetMetadata virDomainSetMetadata virDomainGetJobStats virDomainGetState \
 	virConnectDomainEventRegisterAny virNodeGetMemoryParameters virNodeSetMemoryParameters ksm_files_read \
-	ksm_files_set_pace ksm_files_set_run
+	ksm_files_set_pace ksm_files_set_run virDomainGetUUID
 test_hypervisor_LIBS = $(MC_LIBS) $(call wrap,$(test_hypervisor_WRAPPED))
 test_scenario_LINKS = tests/sim/scenario tests/sim/guest tests/sim/random tests/sim/truth config settings units
 test_scenario_LIBS = $(INI_LIBS)

@@ -19,16 +19,28 @@
 enum {
     BYTES_PER_KIB = 1024,
     CHANGES = 64, /* more between two reads are as good as all */
-    EVENTS = 4,   /* kinds that are listened to */
+};
+
+/* Kinds of events that are listened to. */
+enum {
+    EVENT_LIFECYCLE,
+    EVENT_METADATA_CHANGE,
+    EVENT_DEVICE_ADDED,
+    EVENT_DEVICE_REMOVED,
+    EVENT_MIGRATION,
+    EVENTS,
 };
 
 /* Where this host's own files begin. */
 static const char OWN_ROOT[] = "";
 
-/* A domain as it was listed. Its handle is asked for its UUID once: whatever libvirt's client is
- * asked of a handle, it makes a text of the UUID first, for its own log. */
+/* A domain as it was listed. Its handle is asked for UUID and id only where they may be new:
+ * whatever libvirt's client is asked of a handle but its name, it makes a text of the UUID first,
+ * for its own log. */
 struct listed {
     unsigned char uuid[VIR_UUID_BUFLEN];
+    int id;
+    size_t place; /* in the list, as libvirt gave it */
     virDomainPtr handle;
 };
 
@@ -42,11 +54,13 @@ struct hypervisor {
     int memory_parameters;  /* how many virNodeGetMemoryStats() gives; 0: not supported */
     struct listed *domains; /* of the last snapshot, in its order */
     size_t count;
+    bool is_list_whole; /* none of them has been left out */
 
     int events[EVENTS]; /* as registered; negative: the driver has none of that kind */
     unsigned char changed[CHANGES][VIR_UUID_BUFLEN]; /* since the last read: change_count of them */
     size_t change_count;
-    bool all_changed; /* any may have */
+    bool all_changed;  /* any may have */
+    bool has_restarts; /* some may have begun or ended since they were listed */
 };
 
 /* ---- errors ---- */
@@ -149,6 +163,19 @@ static void take_metadata_change(virConnectPtr connection, virDomainPtr handle, 
         note_change(self, handle);
 }
 
+/* A domain that ends and begins again has another id. */
+static int take_lifecycle(virConnectPtr connection, virDomainPtr handle, int event, int detail,
+                          void *self)
+{
+    struct hypervisor *hypervisor = self;
+    (void)connection;
+    (void)handle;
+    (void)event;
+    (void)detail;
+    hypervisor->has_restarts = true;
+    return 0;
+}
+
 /* It may be one that pins all memory. */
 static void take_device_change(virConnectPtr connection, virDomainPtr handle, const char *alias,
                                void *self)
@@ -170,10 +197,15 @@ static const struct {
     int id;
     virConnectDomainEventGenericCallback callback;
 } events[EVENTS] = {
-    {VIR_DOMAIN_EVENT_ID_METADATA_CHANGE, VIR_DOMAIN_EVENT_CALLBACK(take_metadata_change)},
-    {VIR_DOMAIN_EVENT_ID_DEVICE_ADDED, VIR_DOMAIN_EVENT_CALLBACK(take_device_change)},
-    {VIR_DOMAIN_EVENT_ID_DEVICE_REMOVED, VIR_DOMAIN_EVENT_CALLBACK(take_device_change)},
-    {VIR_DOMAIN_EVENT_ID_MIGRATION_ITERATION, VIR_DOMAIN_EVENT_CALLBACK(take_migration)},
+    [EVENT_LIFECYCLE] = {VIR_DOMAIN_EVENT_ID_LIFECYCLE, VIR_DOMAIN_EVENT_CALLBACK(take_lifecycle)},
+    [EVENT_METADATA_CHANGE] = {VIR_DOMAIN_EVENT_ID_METADATA_CHANGE,
+                               VIR_DOMAIN_EVENT_CALLBACK(take_metadata_change)},
+    [EVENT_DEVICE_ADDED] = {VIR_DOMAIN_EVENT_ID_DEVICE_ADDED,
+                            VIR_DOMAIN_EVENT_CALLBACK(take_device_change)},
+    [EVENT_DEVICE_REMOVED] = {VIR_DOMAIN_EVENT_ID_DEVICE_REMOVED,
+                              VIR_DOMAIN_EVENT_CALLBACK(take_device_change)},
+    [EVENT_MIGRATION] = {VIR_DOMAIN_EVENT_ID_MIGRATION_ITERATION,
+                         VIR_DOMAIN_EVENT_CALLBACK(take_migration)},
 };
 
 static bool has_changed(const struct hypervisor *hypervisor,
@@ -506,13 +538,14 @@ static int read_statistics(virDomainPtr handle, struct domain *domain)
 }
 
 /* A domain that runs cannot be given another name. */
-static void identify(const struct hypervisor *hypervisor, const struct listed *listed,
+static void identify(const struct hypervisor *hypervisor, size_t place,
                      const struct snapshot *before, struct domain *domain)
 {
+    const struct listed *listed = &hypervisor->domains[place];
     *domain = (struct domain){.remarks = domain->remarks};
     memcpy(domain->uuid, listed->uuid, sizeof(domain->uuid));
-    domain->id = (int)virDomainGetID(listed->handle);
-    size_t known = snapshot_find(before, domain->uuid, domain->id);
+    domain->id = listed->id;
+    size_t known = snapshot_find_again(before, domain, place);
     if (known == before->count) {
         snprintf(domain->name, sizeof(domain->name), "%s", virDomainGetName(listed->handle));
         return;
@@ -552,12 +585,13 @@ static bool is_frozen(const struct hypervisor_suspect *suspect, virDomainPtr han
     return true;
 }
 
-/* Reads one domain, which has room for remarks. Returns false if it has gone meanwhile. */
-static bool read_domain(const struct hypervisor *hypervisor, const struct listed *listed,
+/* Reads the domain that has this PLACE among those listed; DOMAIN has room for remarks. Returns
+ * false if it has gone meanwhile. */
+static bool read_domain(const struct hypervisor *hypervisor, size_t place,
                         const struct snapshot *before, struct domain *domain)
 {
-    virDomainPtr handle = listed->handle;
-    identify(hypervisor, listed, before, domain);
+    virDomainPtr handle = hypervisor->domains[place].handle;
+    identify(hypervisor, place, before, domain);
     begin(hypervisor, domain);
     const struct hypervisor_suspect *suspect = find_suspect(hypervisor, domain);
     domain->is_frozen = suspect != NULL && is_frozen(suspect, handle, domain);
@@ -599,25 +633,57 @@ static int take_handles(struct hypervisor *hypervisor, const virDomainPtr *handl
             continue;
         }
         virDomainGetUUID(handles[i], domains[i].uuid);
+        domains[i].id = (int)virDomainGetID(handles[i]);
+        domains[i].place = i;
         domains[i].handle = handles[i];
     }
+    forget_domains(hypervisor);
     if (domains == NULL)
         return -ENOMEM;
     qsort(domains, count, sizeof(*domains), compare_listed);
     hypervisor->domains = domains;
     hypervisor->count = count;
+    hypervisor->is_list_whole = true;
     return 0;
+}
+
+/* Whether these are those that were listed last, each in its place: nobody has begun or ended, and
+ * names are unique. */
+static bool are_same(const struct hypervisor *hypervisor, const virDomainPtr *handles, size_t count)
+{
+    bool is_same =
+        hypervisor->is_list_whole && !hypervisor->has_restarts && count == hypervisor->count;
+    for (size_t i = 0; is_same && i < count; i++) {
+        const struct listed *listed = &hypervisor->domains[i];
+        is_same =
+            strcmp(virDomainGetName(listed->handle), virDomainGetName(handles[listed->place])) == 0;
+    }
+    return is_same;
+}
+
+static void replace_handles(struct hypervisor *hypervisor, const virDomainPtr *handles)
+{
+    for (size_t i = 0; i < hypervisor->count; i++) {
+        struct listed *listed = &hypervisor->domains[i];
+        virDomainFree(listed->handle);
+        listed->handle = handles[listed->place];
+    }
 }
 
 static int list_domains(struct hypervisor *hypervisor, char *error)
 {
     virDomainPtr *handles;
-    forget_domains(hypervisor);
     int count =
         virConnectListAllDomains(hypervisor->connection, &handles, VIR_CONNECT_LIST_DOMAINS_ACTIVE);
     if (count < 0)
         return fail(-ENOTCONN, error, "cannot list the domains");
-    int result = take_handles(hypervisor, handles, (size_t)count);
+    libvirt_serve(hypervisor); /* what has happened before the list is told before it */
+    int result = 0;
+    if (are_same(hypervisor, handles, (size_t)count))
+        replace_handles(hypervisor, handles);
+    else
+        result = take_handles(hypervisor, handles, (size_t)count);
+    hypervisor->has_restarts = hypervisor->events[EVENT_LIFECYCLE] < 0;
     free(handles);
     if (result != 0)
         snprintf(error, HYPERVISOR_ERROR_BYTES, "out of memory for %d domains", count);
@@ -654,8 +720,8 @@ static size_t find_handles(const struct hypervisor *hypervisor, const struct sna
  */
 static int find_domains(struct hypervisor *hypervisor, const struct snapshot *before, char *error)
 {
-    forget_domains(hypervisor);
     int result = -ENOMEM;
+    libvirt_serve(hypervisor);
     virDomainPtr *handles = calloc(before->count + 1, sizeof(virDomainPtr));
     if (handles != NULL)
         result = take_handles(hypervisor, handles, find_handles(hypervisor, before, handles));
@@ -675,12 +741,13 @@ static void read_domains(struct hypervisor *hypervisor, const struct snapshot *b
         struct listed listed = hypervisor->domains[i];
         struct domain_remarks remarks = {.trouble = ""};
         now->domains[now->count].remarks = &remarks;
-        if (read_domain(hypervisor, &listed, before, &now->domains[now->count])) {
+        if (read_domain(hypervisor, i, before, &now->domains[now->count])) {
             snapshot_keep_remarks(now, now->count);
             hypervisor->domains[now->count++] = listed;
         } else
             virDomainFree(listed.handle);
     }
+    hypervisor->is_list_whole = hypervisor->is_list_whole && now->count == hypervisor->count;
     hypervisor->count = now->count;
     forget_changes(hypervisor);
 }
@@ -690,7 +757,6 @@ static int libvirt_read(void *self, const struct snapshot *before, struct snapsh
 {
     struct hypervisor *hypervisor = self;
     begin(hypervisor, NULL);
-    libvirt_serve(hypervisor);
     int result = before->is_list_kept ? find_domains(hypervisor, before, error)
                                       : list_domains(hypervisor, error);
     if (result != 0)
@@ -718,6 +784,7 @@ static int libvirt_set_memory(void *self, const struct domain *domain, uint64_t 
     virDomainPtr handle = find_handle(hypervisor, domain);
     if (handle == NULL) {
         snprintf(error, HYPERVISOR_ERROR_BYTES, "cannot set its memory: it does not run any more");
+        hypervisor->has_restarts = true;
         return -EIO;
     }
     int result = 0;

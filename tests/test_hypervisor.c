@@ -503,6 +503,25 @@ START_TEST(follows_changed_metadata)
 }
 END_TEST
 
+/* Ended and begun again between two reads, it has the same name in the same place. */
+START_TEST(a_domain_that_was_started_anew_is_another_one)
+{
+    struct editor *editor = open_editor(0);
+    read_editor(editor);
+    for (unsigned int i = 0; i < 3; i++) {
+        int id = only(editor)->id;
+        ck_assert_int_eq(virDomainDestroy(editor->handle), 0);
+        ck_assert_int_eq(virDomainCreate(editor->handle), 0);
+        ck_assert_int_ne((int)virDomainGetID(editor->handle), id);
+        read_editor(editor);
+        ck_assert_int_eq(only(editor)->id, (int)virDomainGetID(editor->handle));
+        read_editor(editor);
+        ck_assert_int_eq(only(editor)->id, (int)virDomainGetID(editor->handle));
+    }
+    close_editor(editor);
+}
+END_TEST
+
 /* A domain that was looked up would have its true maximum again. */
 START_TEST(looks_up_only_whose_settings_have_changed)
 {
@@ -639,6 +658,11 @@ static struct {
     const char *xml; /* instead of its own */
     bool keeps_its_period;
     bool cannot_list;
+    bool lists_backwards;
+    bool lists_no_more;             /* the domain: it has ended */
+    bool tells_no_lifecycle;        /* of domains */
+    bool loses_lifecycle;           /* it is told, and does not arrive */
+    unsigned int asked_uuid;        /* how often any was asked for it */
     bool is_dead;                   /* the connection */
     const char *uri;                /* what it says it is to; NULL: its own */
     const virNodeMemoryStats *host; /* what the host says; NULL: nothing, as the test driver */
@@ -671,6 +695,9 @@ static struct {
     unsigned int marked;                  /* calls about a domain that had them */
 } faults;
 
+int __real_virDomainGetUUID(virDomainPtr handle, unsigned char *uuid);
+int __wrap_virDomainGetUUID(virDomainPtr handle, unsigned char *uuid);
+
 static void check_marks_of_whole(void)
 {
     if (faults.watch == NULL)
@@ -684,7 +711,7 @@ static void check_marks_of(virDomainPtr handle)
     unsigned char uuid[VIR_UUID_BUFLEN];
     if (faults.watch == NULL)
         return;
-    ck_assert_int_eq(virDomainGetUUID(handle, uuid), 0);
+    ck_assert_int_eq(__real_virDomainGetUUID(handle, uuid), 0);
     ck_assert(faults.watch->is_about_domain);
     ck_assert_mem_eq(faults.watch->uuid, uuid, sizeof(uuid));
     ck_assert_int_eq(faults.watch->id, (int)virDomainGetID(handle));
@@ -780,6 +807,17 @@ int __wrap_virDomainGetJobStats(virDomainPtr handle, int *type, virTypedParamete
                                 faults.operation);
 }
 
+static int lose_event(virConnectPtr connection, virDomainPtr handle, int event, int detail,
+                      void *argument)
+{
+    (void)connection;
+    (void)handle;
+    (void)event;
+    (void)detail;
+    (void)argument;
+    return 0;
+}
+
 int __wrap_virConnectDomainEventRegisterAny(virConnectPtr connection, virDomainPtr handle,
                                             int event,
                                             virConnectDomainEventGenericCallback callback,
@@ -788,6 +826,10 @@ int __wrap_virConnectDomainEventRegisterAny(virConnectPtr connection, virDomainP
     ck_assert_int_lt(event, EVENTS_MOST);
     faults.told[event] = callback;
     faults.told_argument = argument;
+    if (event == VIR_DOMAIN_EVENT_ID_LIFECYCLE && faults.tells_no_lifecycle)
+        return -1;
+    if (event == VIR_DOMAIN_EVENT_ID_LIFECYCLE && faults.loses_lifecycle)
+        callback = VIR_DOMAIN_EVENT_CALLBACK(lose_event);
     return __real_virConnectDomainEventRegisterAny(connection, handle, event, callback, argument,
                                                    release);
 }
@@ -823,7 +865,26 @@ int __wrap_virConnectListAllDomains(virConnectPtr connection, virDomainPtr **dom
                                     unsigned int flags)
 {
     check_marks_of_whole();
-    return faults.cannot_list ? -1 : __real_virConnectListAllDomains(connection, domains, flags);
+    if (faults.cannot_list)
+        return -1;
+    int count = __real_virConnectListAllDomains(connection, domains, flags);
+    for (int i = 0; faults.lists_no_more && i < count; i++)
+        if (is_wrong((*domains)[i])) {
+            virDomainFree((*domains)[i]);
+            (*domains)[i] = (*domains)[--count];
+        }
+    for (int i = 0; faults.lists_backwards && i < count / 2; i++) {
+        virDomainPtr other = (*domains)[i];
+        (*domains)[i] = (*domains)[count - 1 - i];
+        (*domains)[count - 1 - i] = other;
+    }
+    return count;
+}
+
+int __wrap_virDomainGetUUID(virDomainPtr handle, unsigned char *uuid)
+{
+    faults.asked_uuid++;
+    return __real_virDomainGetUUID(handle, uuid);
 }
 
 int __wrap_virConnectIsAlive(virConnectPtr connection)
@@ -989,6 +1050,49 @@ START_TEST(a_domain_that_ends_meanwhile_is_left_out)
     ck_assert_uint_eq(find(bench, "vm5")->actual_kib.value, 700 * MIB);
     ck_assert_uint_eq(find(bench, "vm2")->actual_kib.value, 512 * MIB);
     close_bench(bench);
+}
+END_TEST
+
+/* Who has a handle keeps it, whatever place the list gives it. */
+START_TEST(a_list_may_come_in_any_order)
+{
+    struct bench *bench = open_bench(1);
+    read_bench(bench);
+    for (unsigned int i = 0; i < 4; i++) {
+        faults.lists_backwards = i % 2 == 0;
+        ck_assert_int_eq(set_memory(bench, i == 2 ? 0 : 1, (600 + i) * MIB), 0);
+        read_bench(bench);
+        ck_assert_uint_eq(bench->now.count, DOMAINS);
+        for (size_t k = 0; k < DOMAINS; k++)
+            ck_assert_int_eq(bench->now.domains[k].name[2], '1' + (int)k);
+        ck_assert_uint_eq(find(bench, i == 2 ? "vm1" : "vm2")->actual_kib.value, (600 + i) * MIB);
+    }
+    faults.lists_backwards = false;
+    close_bench(bench);
+}
+END_TEST
+
+START_TEST(who_stays_is_asked_for_its_uuid_once)
+{
+    for (unsigned int i = 0; i < 2; i++) {
+        faults.tells_no_lifecycle = i == 1;
+        struct bench *bench = open_bench(1);
+        read_bench(bench);
+        faults.asked_uuid = 0;
+        read_bench(bench);
+        ck_assert_uint_eq(faults.asked_uuid, i == 1 ? DOMAINS : 0);
+        faults.has_gone = true;
+        read_bench(bench);
+        faults.has_gone = false;
+        faults.lists_no_more = true;
+        faults.asked_uuid = 0;
+        read_bench(bench); /* as many as were left, but each may have another place */
+        ck_assert_uint_eq(faults.asked_uuid, DOMAINS - 1);
+        check_others(bench);
+        faults.lists_no_more = false;
+        close_bench(bench);
+    }
+    faults.tells_no_lifecycle = false;
 }
 END_TEST
 
@@ -1217,6 +1321,26 @@ START_TEST(looks_up_again_who_has_changed)
         virConnectClose(connection);
         close_bench(bench);
     }
+}
+END_TEST
+
+/* Nobody else is asked in its place, and it is known again. */
+START_TEST(a_start_of_which_nothing_was_heard_shows_when_it_is_asked)
+{
+    faults.loses_lifecycle = true;
+    struct editor *editor = open_editor(0);
+    read_editor(editor);
+    int id = only(editor)->id;
+    ck_assert_int_eq(virDomainDestroy(editor->handle), 0);
+    ck_assert_int_eq(virDomainCreate(editor->handle), 0);
+    read_editor(editor);
+    ck_assert_int_eq(only(editor)->id, id);
+    ck_assert_int_eq(
+        operations->set_memory(editor->hypervisor, only(editor), 700 * MIB, editor->error), -EIO);
+    read_editor(editor);
+    ck_assert_int_eq(only(editor)->id, (int)virDomainGetID(editor->handle));
+    close_editor(editor);
+    faults.loses_lifecycle = false;
 }
 END_TEST
 
@@ -1816,6 +1940,7 @@ Suite *make_suite(void)
     TCase *metadata = make_cases(suite, "metadata");
     tcase_add_test(metadata, reads_the_settings_of_a_domain_that_appears);
     tcase_add_test(metadata, follows_changed_metadata);
+    tcase_add_test(metadata, a_domain_that_was_started_anew_is_another_one);
     tcase_add_test(metadata, looks_up_only_whose_settings_have_changed);
     tcase_add_test(metadata, changes_are_heard_of_between_reads_too);
     tcase_add_test(metadata, changes_while_disconnected_are_not_missed);
@@ -1848,6 +1973,9 @@ Suite *make_suite(void)
 
     TCase *failing = make_cases(suite, "libvirt that fails");
     tcase_add_test(failing, a_domain_that_ends_meanwhile_is_left_out);
+    tcase_add_test(failing, a_list_may_come_in_any_order);
+    tcase_add_test(failing, a_start_of_which_nothing_was_heard_shows_when_it_is_asked);
+    tcase_add_test(failing, who_stays_is_asked_for_its_uuid_once);
     tcase_add_test(failing, statistics_that_fail_are_its_own_trouble);
     tcase_add_test(failing, a_configuration_that_fails_is_asked_for_again);
     tcase_add_test(failing, statistics_that_cannot_be_switched_on_are_tried_again);
