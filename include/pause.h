@@ -23,8 +23,9 @@ int pause_begin(const struct state_dir *dir, const char *uri, uint64_t until_use
 /* Ends the pause. Returns 0, -ENOENT where there is none, or another negative errno. */
 int pause_end(const struct state_dir *dir, const char *uri);
 
-/* Whether there is one at NOW_USEC. A file that cannot be read, or is none of ours, is no pause;
- * but where WAS_PAUSED it goes on while there is no memory or no descriptor to read it. */
-bool pause_holds(const struct state_dir *dir, const char *uri, uint64_t now_usec, bool was_paused);
+/* Sets *IS_PAUSED to whether there is one at NOW_USEC. A file that cannot be read, or is none of
+ * ours, is no pause; but while there is no memory or no descriptor to read it, all stays as it was,
+ * and a negative errno is returned. Else 0. */
+int pause_heed(const struct state_dir *dir, const char *uri, uint64_t now_usec, bool *is_paused);
 
 #endif

@@ -22,7 +22,7 @@ int reservation_remove(const struct state_dir *dir, const char *uri, const char 
 
 /* Reads all that there are for URI, those that have lapsed, too: one of before the machine's start
  * has. A file that is none of ours is left out, as is what is beyond RESERVATIONS_MOST. Returns 0
- * or a negative errno: there is no directory. */
+ * or a negative errno: there is no directory, or no memory or descriptor to read it all. */
 int reservations_read(const struct state_dir *dir, const char *uri, struct reservations *ret_list);
 
 /*

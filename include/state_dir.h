@@ -75,6 +75,10 @@ int state_dir_default(char path[STATE_DIR_PATH_BYTES], char error[STATE_DIR_ERRO
 int state_dir_read(const struct state_dir *dir, const char *name, char **ret_bytes,
                    size_t *ret_length);
 
+/* Whether RESULT, of state_dir_read() or the like, is for want of memory or descriptors: it says
+ * nothing of the file. */
+bool state_dir_is_shortage(int result);
+
 /* The pid of the process that has the lock file NAME, 0 where it is not seen from here, -1 where
  * nobody has it. */
 intmax_t state_dir_holder(const struct state_dir *dir, const char *name);

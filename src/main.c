@@ -57,6 +57,7 @@ struct run {
     int signals;     /* where they arrive */
     int notices;     /* of commands, likewise; -1: there are none */
     bool is_noticed; /* there is one, to be heeded by a cycle of its own */
+    bool has_heeded; /* all that commands have left so far */
     bool is_paused;
     bool is_stopping;
     bool is_to_reload;
@@ -105,8 +106,10 @@ static void take_signals(struct run *run)
 static void take_notices(struct run *run)
 {
     static const char *const suffixes[] = {PAUSE_SUFFIX, RESERVATION_SUFFIX, NULL};
-    if (notice_take(run->notices, suffixes))
-        run->is_noticed = true;
+    if (!notice_take(run->notices, suffixes))
+        return;
+    run->is_noticed = true;
+    run->has_heeded = false;
 }
 
 /* Waits until UNTIL_USEC, but not longer than a signal takes to come, or a command. */
@@ -245,27 +248,44 @@ static int cycle(struct run *run)
     return result;
 }
 
-/* A pause is told when it begins and when it ends. */
-static void heed_pause(struct run *run)
+/* A pause is told when it begins and when it ends. Returns 0 or a negative errno. */
+static int heed_pause(struct run *run)
 {
-    const char *uri = hypervisor_uri(run->hypervisor);
-    bool is_paused = pause_holds(&run->state_dir, uri, clock_monotonic_usec(), run->is_paused);
+    bool is_paused = run->is_paused;
+    int result = pause_heed(&run->state_dir, hypervisor_uri(run->hypervisor),
+                            clock_monotonic_usec(), &is_paused);
     if (is_paused != run->is_paused)
         log_say(run->log, LOG_LEVEL_INFO,
                 is_paused ? "paused: guests keep their sizes" : "resumed");
     run->is_paused = is_paused;
     coordinator_pause(run->coordinator, is_paused);
+    return result;
 }
 
-/* Where there is no directory there are none. */
-static void heed_reservations(struct run *run)
+/* Where there is no directory there are none. Returns 0 or a negative errno. */
+static int heed_reservations(struct run *run)
 {
     struct reservations list;
     const struct reservations *last = coordinator_view(run->coordinator).reservations;
-    if (run->state_dir.directory >= 0 &&
-        reservations_heed(&run->state_dir, hypervisor_uri(run->hypervisor), last,
-                          clock_monotonic_usec(), run->log, &list) == 0)
+    if (run->state_dir.directory < 0)
+        return 0;
+    int result = reservations_heed(&run->state_dir, hypervisor_uri(run->hypervisor), last,
+                                   clock_monotonic_usec(), run->log, &list);
+    if (result == 0)
         coordinator_reserve(run->coordinator, &list);
+    return result;
+}
+
+/* What commands have left is looked through when some of it has come or gone, while some of it is
+ * in force, and so may lapse, and where nothing tells. */
+static void heed_commands(struct run *run)
+{
+    bool is_in_force = run->is_paused || coordinator_view(run->coordinator).reservations->count > 0;
+    if (run->has_heeded && !is_in_force && run->notices >= 0)
+        return;
+    int paused = heed_pause(run);
+    int reserved = heed_reservations(run);
+    run->has_heeded = paused == 0 && reserved == 0;
 }
 
 /* Statistics may have to be switched on first, and growth takes two looks to be seen. */
@@ -274,8 +294,7 @@ static int run_once(struct run *run)
     uint64_t period_usec =
         (uint64_t)policy_report_period_sec(run->options->interval_usec) * USEC_PER_SEC;
     int result = coordinator_look(run->coordinator, time_now());
-    heed_pause(run);
-    heed_reservations(run);
+    heed_commands(run);
     if (result == 0 && !wait_until(run, clock_monotonic_usec() + 2 * period_usec))
         result = cycle(run);
     return result == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
@@ -314,8 +333,7 @@ static int run_until_stopped(struct run *run)
     uint64_t wake;
     do {
         run->is_noticed = false;
-        heed_pause(run);
-        heed_reservations(run);
+        heed_commands(run);
         cycle(run);
         wake = pace_next_usec(first, run->options->interval_usec, clock_monotonic_usec());
         uint64_t retry = coordinator_retry_usec(run->coordinator);

@@ -16,7 +16,8 @@ int notice_open(const struct state_dir *dir)
     if (descriptor < 0)
         return -1;
     snprintf(path, sizeof(path), "/proc/self/fd/%d", dir->directory);
-    if (inotify_add_watch(descriptor, path, IN_MOVED_TO | IN_DELETE | IN_ONLYDIR) >= 0)
+    if (inotify_add_watch(descriptor, path, IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_ONLYDIR) >=
+        0)
         return descriptor;
     close(descriptor);
     return -1;

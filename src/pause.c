@@ -28,24 +28,27 @@ int pause_end(const struct state_dir *dir, const char *uri)
     return unlinkat(dir->directory, name, 0) == 0 ? 0 : -errno;
 }
 
-static bool is_shortage(int result)
+/* Whether TEXT is the end of a pause that holds. */
+static bool is_to_come(const char *text, size_t length, uint64_t now_usec)
 {
-    return result == -EMFILE || result == -ENFILE || result == -ENOMEM;
+    char number[32];
+    uint64_t until_usec;
+    snprintf(number, sizeof(number), "%.*s",
+             (int)(length < sizeof(number) ? length : sizeof(number) - 1), text);
+    return sscanf(number, "%" SCNu64, &until_usec) == 1 && now_usec < until_usec;
 }
 
-bool pause_holds(const struct state_dir *dir, const char *uri, uint64_t now_usec, bool was_paused)
+int pause_heed(const struct state_dir *dir, const char *uri, uint64_t now_usec, bool *is_paused)
 {
     char name[STATE_DIR_NAME_BYTES];
-    char text[32];
     char *bytes;
     size_t length;
-    uint64_t until_usec = 0;
     state_dir_name(uri, PAUSE_SUFFIX, name);
     int result = dir->directory < 0 ? -ENOENT : state_dir_read(dir, name, &bytes, &length);
-    if (result != 0)
-        return was_paused && is_shortage(result);
-    snprintf(text, sizeof(text), "%.*s", (int)(length < sizeof(text) ? length : sizeof(text) - 1),
-             bytes);
-    free(bytes);
-    return sscanf(text, "%" SCNu64, &until_usec) == 1 && now_usec < until_usec;
+    if (state_dir_is_shortage(result))
+        return result;
+    *is_paused = result == 0 && is_to_come(bytes, length, now_usec);
+    if (result == 0)
+        free(bytes);
+    return 0;
 }

@@ -119,25 +119,28 @@ static bool take_object(const json_t *object, const char *uri, struct reservatio
     return true;
 }
 
-/* The file's own name has to be the one that `release` would look for. */
-static bool read_file(const struct state_dir *dir, const char *uri, const char *file,
-                      struct reservation *ret_reservation)
+/* The file's own name has to be the one that `release` would look for. Returns 0, or a negative
+ * errno. */
+static int read_file(const struct state_dir *dir, const char *uri, const char *file,
+                     struct reservation *ret_reservation)
 {
     char right[STATE_DIR_NAME_BYTES];
     char *bytes;
     size_t length;
     struct reservation reservation;
-    if (state_dir_read(dir, file, &bytes, &length) != 0)
-        return false;
+    int result = state_dir_read(dir, file, &bytes, &length);
+    if (result != 0)
+        return result;
     json_t *object =
         length <= FILE_MOST_BYTES ? json_loadb(bytes, length, JSON_REJECT_DUPLICATES, NULL) : NULL;
     free(bytes);
     bool is_ours = object != NULL && take_object(object, uri, &reservation) &&
                    name_file(uri, reservation.name, right) == 0 && strcmp(right, file) == 0;
     json_decref(object);
-    if (is_ours)
-        *ret_reservation = reservation;
-    return is_ours;
+    if (!is_ours)
+        return -EINVAL;
+    *ret_reservation = reservation;
+    return 0;
 }
 
 /* ---- all of them ---- */
@@ -162,12 +165,18 @@ int reservations_read(const struct state_dir *dir, const char *uri, struct reser
             close(copy);
         return result;
     }
+    int result = 0;
     ret_list->count = 0;
-    while (ret_list->count < RESERVATIONS_MOST && (entry = readdir(entries)) != NULL)
-        if (state_dir_has_suffix(entry->d_name, RESERVATION_SUFFIX) &&
-            read_file(dir, uri, entry->d_name, &ret_list->items[ret_list->count]))
-            ret_list->count++;
+    while (!state_dir_is_shortage(result) && ret_list->count < RESERVATIONS_MOST &&
+           (entry = readdir(entries)) != NULL) {
+        if (!state_dir_has_suffix(entry->d_name, RESERVATION_SUFFIX))
+            continue;
+        result = read_file(dir, uri, entry->d_name, &ret_list->items[ret_list->count]);
+        ret_list->count += result == 0;
+    }
     closedir(entries);
+    if (state_dir_is_shortage(result))
+        return result;
     qsort(ret_list->items, ret_list->count, sizeof(*ret_list->items), compare_ages);
     return 0;
 }

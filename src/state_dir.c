@@ -365,6 +365,11 @@ int state_dir_read(const struct state_dir *dir, const char *name, char **ret_byt
     return result;
 }
 
+bool state_dir_is_shortage(int result)
+{
+    return result == -EMFILE || result == -ENFILE || result == -ENOMEM;
+}
+
 intmax_t state_dir_holder(const struct state_dir *dir, const char *name)
 {
     int descriptor = openat(dir->directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #define URI "test:///default"
@@ -133,6 +134,33 @@ START_TEST(what_is_no_name_is_refused)
     ck_assert_int_eq(reservation_remove(&bench->dir, URI, name), -EINVAL);
     ck_assert_int_eq(reservation_remove(&bench->dir, URI, ""), -EINVAL);
     ck_assert_uint_eq(count_files(bench, URI), 0);
+    close_bench(bench);
+}
+END_TEST
+
+/* What cannot be read for want of descriptors, be it the directory or a file, has not ended. */
+START_TEST(goes_on_while_it_cannot_be_read)
+{
+    struct bench *bench = open_bench();
+    struct rlimit limit;
+    put(bench, "db", 1, 100);
+    heed(bench, 1);
+    ck_assert_uint_eq(bench->last.count, 1);
+    int next = dup(STDIN_FILENO);
+    close(next);
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    int results[2];
+    for (int i = 0; i < 2; i++) {
+        struct rlimit tight = {.rlim_cur = (rlim_t)(next + i), .rlim_max = limit.rlim_max};
+        struct reservations list;
+        ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &tight), 0);
+        results[i] = reservations_heed(&bench->dir, URI, &bench->last, 2 * SEC, &bench->log, &list);
+        ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    }
+    ck_assert(results[0] == -EMFILE && results[1] == -EMFILE);
+    ck_assert_uint_eq(times_said(bench, "released"), 0);
+    heed(bench, 3);
+    ck_assert_uint_eq(bench->last.count, 1);
     close_bench(bench);
 }
 END_TEST
@@ -325,6 +353,7 @@ Suite *make_suite(void)
     tcase_add_test(files, takes_the_place_of_one_with_its_name);
     tcase_add_test(files, what_is_no_name_is_refused);
     tcase_add_test(files, where_there_is_no_directory_there_are_none);
+    tcase_add_test(files, goes_on_while_it_cannot_be_read);
     tcase_add_loop_test(files, what_is_none_of_ours_is_left_out, 0, COUNT_OF(wrong));
     tcase_add_test(files, a_file_that_is_too_long_is_none);
     tcase_add_test(files, there_are_no_more_than_fit);
