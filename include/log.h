@@ -25,6 +25,7 @@ struct log {
     enum log_level level;
     enum log_form form;
     size_t *lost; /* counts the lines that could not be written since the last that was; or NULL */
+    size_t *news; /* counts what is said at LOG_LEVEL_INFO or above, written or not; or NULL */
 };
 
 /* Whether LEVEL is within the log's, where it costs something to find the words. */

@@ -14,10 +14,11 @@
 
 struct publisher_config {
     const struct state_dir *dir; /* where the state file is; one that is not there: there is none */
+    const char *uri;             /* of whom */
     const char *record_path;     /* NULL: no record */
     uint64_t record_bytes;       /* a record that would be larger is put aside, as PATH.1 */
     const char *metrics_path;    /* for node_exporter, which runs as another user; NULL: none */
-    const struct log *log;
+    const struct log *log;       /* whose news are counted; else each cycle is news */
 };
 
 struct publisher;
@@ -34,6 +35,9 @@ int publisher_open(const struct publisher_config *config, struct publisher **ret
  * that was whole goes into the record, state and metrics tell the others too. Writing either of
  * these takes no more than a hundredth of the time: where a host has so many domains that it would,
  * it is written less often.
+ *
+ * The state is written when there is news, which is what the log was told, and when somebody has
+ * read it since; else every 5 s.
  */
 void publisher_publish(struct publisher *publisher, const struct coordinator_view *view,
                        uint64_t begin_usec, int result);

@@ -106,6 +106,8 @@ bool log_takes(const struct log *log, enum log_level level)
 
 void log_say(const struct log *log, enum log_level level, const char *format, ...)
 {
+    if (log->news != NULL && level <= LOG_LEVEL_INFO)
+        ++*log->news;
     if (!log_takes(log, level))
         return;
     char line[LINE_BYTES];

@@ -423,6 +423,7 @@ static int publish_and_coordinate(struct run *run)
     char error[HYPERVISOR_ERROR_BYTES];
     struct publisher_config config = {
         .dir = &run->state_dir,
+        .uri = hypervisor_uri(run->hypervisor),
         .record_path = run->options->record_path,
         .record_bytes = RECORD_BYTES,
         .metrics_path = run->options->metrics_path,
@@ -554,6 +555,7 @@ int main(int argc, char *argv[])
     struct options options;
     char error[OPTIONS_ERROR_BYTES];
     size_t lost = 0;
+    size_t news = 0;
     if (log_hold_descriptors() != 0)
         return EXIT_FAILURE;
     if (argc > 1 && commands_has(argv[1]))
@@ -561,6 +563,7 @@ int main(int argc, char *argv[])
     struct log log = {
         .stream = stderr,
         .lost = &lost,
+        .news = &news,
     };
     if (options_parse(argc, argv, &options, error) != 0) {
         log_say(&log, LOG_LEVEL_ERROR, "%s", error);

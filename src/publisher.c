@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
@@ -22,6 +23,11 @@ enum {
     METRICS_MODE = 0644,
     /* The state takes a hundredth of the time, as do the metrics. */
     OUTLET_SHARE = 100,
+    /* A state without news that nobody reads is written this often, so that it tells of one who
+     * lives. */
+    CALM_USEC = 5000000,
+    /* The time of the last reading of a state that nobody has read. */
+    NEVER_SEC = 0,
 };
 
 /* A file that is written again and again, and whether that has failed of late. */
@@ -34,6 +40,10 @@ struct outlet {
 struct publisher {
     struct publisher_config config;
     struct outlet state;
+    char state_name[STATE_DIR_NAME_BYTES];
+    bool notes_readers; /* the file system says whether it was read */
+    size_t news;        /* those that are in it */
+    uint64_t calm_usec; /* when it is to be written, whatever there is */
     struct outlet metrics_file;
     bool has_metrics_file; /* that is ours */
     struct metrics metrics;
@@ -80,16 +90,59 @@ static void publish_in_turn(struct publisher *publisher, struct outlet *outlet,
 
 /* ---- the state ---- */
 
+static size_t count_news(const struct publisher *publisher)
+{
+    const size_t *news = publisher->config.log->news;
+    return news != NULL ? *news : 0;
+}
+
+/* A new file has not been read: the first reader changes that time, as it lies before that of the
+ * last writing (mount(8), relatime). */
+static void forget_readers(const struct atomic_file *file)
+{
+    futimens(file->descriptor, (struct timespec[]){{.tv_sec = NEVER_SEC}, {.tv_nsec = UTIME_OMIT}});
+}
+
 static int write_state(struct publisher *publisher, const struct coordinator_view *view)
 {
-    char name[STATE_DIR_NAME_BYTES];
     struct record_origin origin = origin_now();
     struct atomic_file file;
-    state_dir_name(view->uri, ".json", name);
-    int result = state_dir_begin(publisher->config.dir, name, &file);
+    size_t news = count_news(publisher);
+    int result = state_dir_begin(publisher->config.dir, publisher->state_name, &file);
     if (result != 0)
         return result;
-    return atomic_file_end(&file, name, record_write(view, &origin, false, atomic_file_add, &file));
+    result = record_write(view, &origin, false, atomic_file_add, &file);
+    forget_readers(&file);
+    result = atomic_file_end(&file, publisher->state_name, result);
+    if (result == 0) {
+        publisher->news = news;
+        publisher->calm_usec = clock_monotonic_usec() + CALM_USEC;
+    }
+    return result;
+}
+
+/* Since it was written. Where that cannot be told, somebody may; who has taken it away, too. */
+static bool has_readers(const struct publisher *publisher)
+{
+    struct stat status;
+    return !publisher->notes_readers ||
+           fstatat(publisher->config.dir->directory, publisher->state_name, &status,
+                   AT_SYMLINK_NOFOLLOW) != 0 ||
+           status.st_atim.tv_sec != NEVER_SEC;
+}
+
+static bool is_state_wanted(const struct publisher *publisher)
+{
+    return publisher->config.log->news == NULL || publisher->news != count_news(publisher) ||
+           clock_monotonic_usec() >= publisher->calm_usec || has_readers(publisher);
+}
+
+static void open_state(struct publisher *publisher)
+{
+    struct statvfs status;
+    state_dir_name(publisher->config.uri, ".json", publisher->state_name);
+    publisher->notes_readers = fstatvfs(publisher->config.dir->directory, &status) == 0 &&
+                               (status.f_flag & ST_NOATIME) == 0;
 }
 
 /* ---- the metrics ---- */
@@ -235,6 +288,8 @@ int publisher_open(const struct publisher_config *config, struct publisher **ret
     publisher->record.what = "the record";
     publisher->metrics_file.what = "the metrics";
     publisher->descriptor = -1;
+    if (config->dir->directory >= 0)
+        open_state(publisher);
     int result = config->record_path != NULL ? open_record(publisher) : 0;
     if (result != 0) {
         snprintf(error, HYPERVISOR_ERROR_BYTES, "--record '%s': %s", config->record_path,
@@ -252,7 +307,7 @@ void publisher_publish(struct publisher *publisher, const struct coordinator_vie
                        uint64_t begin_usec, int result)
 {
     count_cycle(publisher, view, begin_usec, result);
-    if (publisher->config.dir->directory >= 0)
+    if (publisher->config.dir->directory >= 0 && is_state_wanted(publisher))
         publish_in_turn(publisher, &publisher->state, write_state, view);
     if (publisher->config.metrics_path != NULL)
         publish_in_turn(publisher, &publisher->metrics_file, write_metrics, view);

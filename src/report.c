@@ -216,7 +216,8 @@ void report_hold(const struct log *log, enum log_level level, const struct domai
                  const struct policy_decision *decision)
 {
     char text[REPORT_BYTES];
-    if (!log_takes(log, level)) /* said of every domain in every cycle */
+    /* Said of every domain in every cycle. */
+    if (level == LOG_LEVEL_DEBUG && !log_takes(log, level))
         return;
     log_say(log, level, "%s: %s", domain->name, say_hold(domain, decision, text));
 }

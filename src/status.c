@@ -329,9 +329,11 @@ void status_write_head(FILE *out, const struct coordinator_view *view,
 {
     char lines[STATUS_WARNINGS][STATUS_WHY_BYTES];
     char uri[TEXT_BYTES];
+    char age[STATUS_SIZE_BYTES];
     text_fit(view->uri, URI_COLUMNS, TEXT_CUT_MIDDLE, uri);
-    fprintf(out, "%s, every %g s, pid %" PRId64 "%s\n", uri,
-            (double)view->policy.interval_usec / USEC_PER_SEC, source->pid,
+    status_age(seconds_since(source->written_sec, source->now_sec), age);
+    fprintf(out, "%s, every %g s, %s ago, pid %" PRId64 "%s\n", uri,
+            (double)view->policy.interval_usec / USEC_PER_SEC, age, source->pid,
             goal_text(view->policy.goal));
     size_t warnings = status_warnings(view, source, lines);
     for (size_t i = 0; i < warnings; i++)

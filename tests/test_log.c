@@ -27,7 +27,10 @@ static struct bench *open_bench(void)
     ck_assert_ptr_nonnull(bench);
     ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
     bench->reader = ends[0];
-    bench->log = (struct log){fdopen(ends[1], "w"), LOG_LEVEL_DEBUG, LOG_TEXT, &bench->lost};
+    bench->log = (struct log){.stream = fdopen(ends[1], "w"),
+                              .level = LOG_LEVEL_DEBUG,
+                              .form = LOG_TEXT,
+                              .lost = &bench->lost};
     ck_assert_ptr_nonnull(bench->log.stream);
     signal(SIGPIPE, SIG_IGN);
     return bench;
@@ -193,6 +196,19 @@ START_TEST(a_full_disk_ends_nothing)
 }
 END_TEST
 
+/* Those that were said, whether anybody reads them or not. */
+START_TEST(news_are_counted)
+{
+    size_t news = 0;
+    struct log log = {.stream = fopen("/dev/full", "w"), .level = LOG_LEVEL_ERROR, .news = &news};
+    ck_assert_ptr_nonnull(log.stream);
+    for (enum log_level level = LOG_LEVEL_ERROR; level <= LOG_LEVEL_DEBUG; level++)
+        log_say(&log, level, "line");
+    ck_assert_uint_eq(news, 3);
+    fclose(log.stream);
+}
+END_TEST
+
 static void fill_a_file(const char *path)
 {
     size_t lost = 0;
@@ -273,6 +289,7 @@ Suite *make_suite(void)
     tcase_add_test(cases, a_closed_pipe_ends_nothing);
     tcase_add_test(cases, a_reader_that_sleeps_stalls_nobody);
     tcase_add_test(cases, a_full_disk_ends_nothing);
+    tcase_add_test(cases, news_are_counted);
     tcase_add_test(cases, a_disk_with_room_again_is_written_to);
     tcase_add_loop_test(cases, closed_descriptors_are_held, 0, 8);
     suite_add_tcase(suite, cases);

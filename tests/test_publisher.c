@@ -24,6 +24,7 @@ struct bench {
     struct state_dir dir;
     struct state_dir none;
     struct log log;
+    size_t news;
     char *text;
     size_t length;
     struct snapshot snapshot;
@@ -47,6 +48,7 @@ static struct bench *open_bench(uint64_t record_bytes)
     bench->view = (struct coordinator_view){
         .uri = "test:///default", .is_connected = true, .snapshot = &bench->snapshot};
     bench->config = (struct publisher_config){.dir = &bench->dir,
+                                              .uri = bench->view.uri,
                                               .record_path = bench->record_path,
                                               .record_bytes = record_bytes,
                                               .log = &bench->log};
@@ -116,6 +118,17 @@ static unsigned int times_said(struct bench *bench, const char *what)
     return times;
 }
 
+/* Goes on until it is the turn of what is written in turn, and there is as much to read as wanted.
+ */
+static void publish_until_said(struct bench *bench, const char *what)
+{
+    for (int i = 0; i < 300 && times_said(bench, what) == 0; i++) {
+        publish(bench);
+        usleep(10000);
+    }
+    ck_assert_uint_eq(times_said(bench, what), 1);
+}
+
 START_TEST(the_state_is_the_last_cycle)
 {
     struct bench *bench = open_bench(1 << 20);
@@ -128,6 +141,100 @@ START_TEST(the_state_is_the_last_cycle)
     ck_assert_int_eq(record.origin.pid, getpid());
     record_release(&record);
     free(text);
+    close_bench(bench);
+}
+END_TEST
+
+static struct timespec time_of_state(const struct bench *bench)
+{
+    struct stat status = {0};
+    fstatat(bench->dir.directory, STATE, &status, 0);
+    return status.st_mtim;
+}
+
+/* Publishes up to CYCLES, each when it may be the state's turn, and says whether one of them has
+ * become the state. Does not read it. */
+static bool publishes_state(struct bench *bench, unsigned int cycles)
+{
+    struct timespec before = time_of_state(bench);
+    struct timespec after = before;
+    for (unsigned int i = 0; i < cycles && memcmp(&before, &after, sizeof(before)) == 0; i++) {
+        usleep(30000);
+        publish(bench);
+        after = time_of_state(bench);
+    }
+    return memcmp(&before, &after, sizeof(before)) != 0;
+}
+
+enum { ENOUGH = 30 };
+
+START_TEST(the_state_is_written_when_there_is_news)
+{
+    struct bench *bench = open_bench(1 << 20);
+    bench->log.news = &bench->news;
+    ck_assert(publishes_state(bench, 1)); /* the first */
+    ck_assert(!publishes_state(bench, 5));
+    log_say(&bench->log, LOG_LEVEL_DEBUG, "none");
+    ck_assert(!publishes_state(bench, 2));
+    log_say(&bench->log, LOG_LEVEL_INFO, "some");
+    ck_assert(publishes_state(bench, ENOUGH));
+    ck_assert(!publishes_state(bench, 2));
+    close_bench(bench);
+}
+END_TEST
+
+/* Once for any number of readers, and at once. */
+START_TEST(a_state_that_was_read_is_written_anew)
+{
+    struct bench *bench = open_bench(1 << 20);
+    bench->log.news = &bench->news;
+    publish(bench);
+    for (unsigned int i = 0; i < 5; i++) {
+        free(read_file(bench, STATE));
+        free(read_file(bench, STATE));
+        ck_assert(publishes_state(bench, ENOUGH));
+        ck_assert(!publishes_state(bench, 2));
+    }
+    close_bench(bench);
+}
+END_TEST
+
+START_TEST(a_state_that_was_taken_away_is_written_anew)
+{
+    struct bench *bench = open_bench(1 << 20);
+    bench->log.news = &bench->news;
+    publish(bench);
+    ck_assert_int_eq(unlinkat(bench->dir.directory, STATE, 0), 0);
+    ck_assert(publishes_state(bench, ENOUGH));
+    close_bench(bench);
+}
+END_TEST
+
+START_TEST(a_calm_state_tells_of_one_who_lives)
+{
+    struct bench *bench = open_bench(1 << 20);
+    bench->log.news = &bench->news;
+    publish(bench);
+    sleep(4);
+    ck_assert(!publishes_state(bench, 2));
+    sleep(1);
+    ck_assert(publishes_state(bench, ENOUGH));
+    ck_assert(!publishes_state(bench, 2));
+    close_bench(bench);
+}
+END_TEST
+
+/* What could not be written is still news. */
+START_TEST(a_state_that_cannot_be_written_is_tried_again)
+{
+    struct bench *bench = open_bench(1 << 20);
+    bench->log.news = &bench->news;
+    publish(bench);
+    bench->news++;
+    ck_assert_int_eq(mkdirat(bench->dir.directory, "." STATE ".new", 0700), 0);
+    publish_until_said(bench, "cannot write the state");
+    ck_assert_int_eq(unlinkat(bench->dir.directory, "." STATE ".new", AT_REMOVEDIR), 0);
+    publish_until_said(bench, "the state can be written again");
     close_bench(bench);
 }
 END_TEST
@@ -283,16 +390,6 @@ static struct bench *open_metrics_bench(const char *name)
     return bench;
 }
 
-/* Goes on until the metrics are in turn again, and there is as much to read as wanted. */
-static void publish_until_said(struct bench *bench, const char *what)
-{
-    for (int i = 0; i < 300 && times_said(bench, what) == 0; i++) {
-        publish(bench);
-        usleep(10000);
-    }
-    ck_assert_uint_eq(times_said(bench, what), 1);
-}
-
 START_TEST(the_metrics_are_for_all_and_end_with_it)
 {
     struct stat status;
@@ -390,6 +487,10 @@ Suite *make_suite(void)
     Suite *suite = suite_create("publisher");
     TCase *files = tcase_create("files");
     tcase_add_test(files, the_state_is_the_last_cycle);
+    tcase_add_test(files, the_state_is_written_when_there_is_news);
+    tcase_add_test(files, a_state_that_was_read_is_written_anew);
+    tcase_add_test(files, a_state_that_was_taken_away_is_written_anew);
+    tcase_add_test(files, a_state_that_cannot_be_written_is_tried_again);
     tcase_add_test(files, the_record_has_every_whole_cycle);
     tcase_add_test(files, goes_on_after_a_crash_in_the_middle_of_a_line);
     tcase_add_test(files, a_large_record_is_put_aside);
@@ -403,5 +504,9 @@ Suite *make_suite(void)
     tcase_add_test(files, metrics_that_are_not_ours_stay);
     tcase_add_test(files, metrics_of_many_are_written_less_often);
     suite_add_tcase(suite, files);
+    TCase *slow = tcase_create("slow");
+    tcase_set_timeout(slow, 30);
+    tcase_add_test(slow, a_calm_state_tells_of_one_who_lives);
+    suite_add_tcase(suite, slow);
     return suite;
 }

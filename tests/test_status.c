@@ -45,7 +45,7 @@ static void expect_line(const struct sample *sample, const struct status_source 
 }
 
 #define HEAD                                                                                       \
-    "qemu:///system, every 2 s, pid 4711\n"                                                        \
+    "qemu:///system, every 2 s, 1 s ago, pid 4711\n"                                               \
     "host     high: it has its reserve\n"                                                          \
     "memory   16000.0 MiB in all, 6321.0 available, 200.0 reserve\n"
 
