@@ -196,6 +196,8 @@ struct policy_decision {
     uint64_t growth_kib; /* what it will grow by until the next decision reaches it */
     uint64_t wait_kib;   /* what the one that grows most will grow by more */
     bool in_play;        /* takes part in the sharing out of what is free */
+    bool is_settling;    /* what it was last asked for is on its way, or has not been seen */
+    bool has_just_given; /* and is not to give again so soon */
 
     enum policy_action action;
     enum policy_reason reason;

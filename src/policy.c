@@ -841,6 +841,29 @@ static uint64_t goal_kib(const struct policy_config *config, const struct policy
     return 0;
 }
 
+/* Into how many steps the gradual window is cut, so that no window of that length sees more than
+ * its share; an interval longer than the window, with a tenth for jitter, makes one step each. */
+static unsigned int steps_per_window(uint64_t interval_usec)
+{
+    uint64_t nearly = (uint64_t)GRADUAL_USEC / 10 * 11;
+    if (interval_usec >= nearly)
+        return 1;
+    return interval_usec >= nearly / 2 ? 2 : 3;
+}
+
+/* What keeps it from giving now. */
+static void reckon_rest(struct policy_decision *decision, const struct policy_config *config,
+                        const struct policy_memory *memory, uint64_t now_usec)
+{
+    uint64_t pause_usec = GRADUAL_USEC / steps_per_window(config->interval_usec);
+    /* A guest that counts its balloon as used is not known anew while that moves. */
+    bool is_unseen =
+        memory->counts_balloon && memory->has_shrunk && memory->used_usec <= memory->shrunk_usec;
+    decision->is_settling = is_unseen || is_in_flight(memory, memory->actual_kib, now_usec);
+    decision->has_just_given =
+        memory->has_shrunk && elapsed_usec(memory->shrunk_usec, now_usec) <= pause_usec;
+}
+
 /* The figures that the domain itself gives. */
 static void reckon_needs(struct policy_decision *decision, const struct policy_config *config,
                          const struct policy_limits *limits, const struct domain *domain,
@@ -868,6 +891,7 @@ static void reckon_needs(struct policy_decision *decision, const struct policy_c
     decision->is_new = !memory->has_unseen || memory->saw_more != memory->counts_balloon;
     decision->swaps_now = swaps_now(memory, domain, now_usec);
     decision->has_swapped = has_swapped_of_late(memory, now_usec);
+    reckon_rest(decision, config, memory, now_usec);
     if (decision->unused_kib < decision->least_kib)
         decision->reason = POLICY_STARVING;
 }
@@ -974,19 +998,6 @@ static uint64_t claim(const struct policy_decision *decision)
     return decision->shares * IDLE_COST * 1000 / cost;
 }
 
-/* Notes what each that is in play claims. Returns what that comes to. */
-static uint64_t note_claims(struct policy_decision *decisions, size_t count)
-{
-    uint64_t claims = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (!decisions[i].in_play)
-            continue;
-        decisions[i].fair_kib = claim(&decisions[i]);
-        claims = add_saturated(claims, decisions[i].fair_kib);
-    }
-    return claims;
-}
-
 /*
  * Who asks for more than can be believed gets no more than its share until all others have what
  * they should: then the rest is poured. Claims that its emulator's size belies are not even kept
@@ -1029,6 +1040,15 @@ static uint64_t filled_kib(const struct policy_decision *decision, uint64_t leve
     return add_saturated(decision->growth_kib, weighed_kib(level_kib - together, decision->shares));
 }
 
+/* What the next KiB of level fills at the least: by shares it may be one more. */
+static uint64_t next_kib(const struct policy_decision *decision, uint64_t level_kib)
+{
+    if (level_kib < decision->wait_kib)
+        return 0;
+    return level_kib - decision->wait_kib < decision->growth_kib ? 1
+                                                                 : decision->shares / POLICY_SHARES;
+}
+
 /* The level at which it is filled so far. */
 static uint64_t level_of_kib(const struct policy_decision *decision, uint64_t filled_kib)
 {
@@ -1044,20 +1064,24 @@ static uint64_t at_level(const struct policy_decision *decision, uint64_t level_
                  decision->floor_kib, decision->ceiling_kib);
 }
 
-/* What all that are in play have together at a level, and the shares of those whom a higher level
- * would give more. */
+/* What all that are in play have together at a level, the shares of those whom a higher level would
+ * give more, and what the next KiB of level gives them at the least. */
 struct filling {
     uint64_t level_kib;
     uint64_t sum_kib;
     uint64_t rising_shares;
+    uint64_t next_kib;
 };
 
 static void add_to_filling(struct filling *filling, const struct policy_decision *decision)
 {
     uint64_t target = at_level(decision, filling->level_kib);
     filling->sum_kib = add_saturated(filling->sum_kib, target);
-    if (target > decision->floor_kib && target < decision->ceiling_kib)
-        filling->rising_shares += decision->shares;
+    if (target <= decision->floor_kib || target >= decision->ceiling_kib)
+        return;
+    filling->rising_shares += decision->shares;
+    filling->next_kib +=
+        min_u64(next_kib(decision, filling->level_kib), decision->ceiling_kib - target);
 }
 
 /* Of the decisions every STEPth, from the first on. */
@@ -1088,12 +1112,12 @@ static void add_to_ends(struct ends *ends, const struct policy_decision *decisio
     add_to_filling(&ends->empty, decision);
 }
 
-/* Returns the ends of what is left to be poured. */
-static struct ends bound_by_shares(struct policy_decision *decisions, size_t count,
+/* Each has noted its claim; CLAIMS is what they come to. Returns the ends of what is left to be
+ * poured. */
+static struct ends bound_by_shares(struct policy_decision *decisions, size_t count, uint64_t claims,
                                    uint64_t budget_kib)
 {
     struct ends ends = {0};
-    uint64_t claims = note_claims(decisions, count);
     for (size_t i = 0; i < count; i++) {
         struct policy_decision *decision = &decisions[i];
         if (!decision->in_play)
@@ -1137,7 +1161,8 @@ static uint64_t search_level_kib(const struct policy_decision *decisions, size_t
                                  struct filling low, struct filling high, uint64_t budget_kib)
 {
     unsigned int slow_steps = 0;
-    while (low.sum_kib <= budget_kib && high.level_kib - low.level_kib > 1) {
+    while (add_saturated(low.sum_kib, low.next_kib) <= budget_kib &&
+           high.level_kib - low.level_kib > 1) {
         uint64_t way_kib = high.level_kib - low.level_kib;
         struct filling near = budget_kib - low.sum_kib < high.sum_kib - budget_kib ? low : high;
         uint64_t next = slow_steps == 2 || near.rising_shares == 0
@@ -1443,29 +1468,14 @@ static void hold(struct policy_decision *decision, enum policy_bound bound)
         decision->bound = bound;
 }
 
-/* Into how many steps the gradual window is cut, so that no window of that length sees more than
- * its share; an interval longer than the window, with a tenth for jitter, makes one step each. */
-static unsigned int steps_per_window(uint64_t interval_usec)
+static void limit_shrink(struct policy_decision *decision, const struct policy_config *config)
 {
-    uint64_t nearly = (uint64_t)GRADUAL_USEC / 10 * 11;
-    if (interval_usec >= nearly)
-        return 1;
-    return interval_usec >= nearly / 2 ? 2 : 3;
-}
-
-static void limit_shrink(struct policy_decision *decision, const struct policy_config *config,
-                         const struct policy_memory *memory, uint64_t now_usec)
-{
-    unsigned int steps = steps_per_window(config->interval_usec);
-    uint64_t step = multiply_divide(decision->from_kib, GRADUAL_NUMERATOR,
-                                    (uint64_t)GRADUAL_DENOMINATOR * steps);
-    /* A guest that counts its balloon as used is not known anew while that moves. */
-    bool is_unseen =
-        memory->counts_balloon && memory->has_shrunk && memory->used_usec <= memory->shrunk_usec;
-    if (is_unseen || is_in_flight(memory, memory->actual_kib, now_usec)) {
+    uint64_t step =
+        multiply_divide(decision->from_kib, GRADUAL_NUMERATOR,
+                        (uint64_t)GRADUAL_DENOMINATOR * steps_per_window(config->interval_usec));
+    if (decision->is_settling) {
         hold(decision, POLICY_BOUND_IN_FLIGHT);
-    } else if (memory->has_shrunk &&
-               elapsed_usec(memory->shrunk_usec, now_usec) <= GRADUAL_USEC / steps) {
+    } else if (decision->has_just_given) {
         hold(decision, POLICY_BOUND_GRADUAL);
     } else if (decision->from_kib - decision->target_kib > step) {
         decision->target_kib = decision->from_kib - step;
@@ -1497,7 +1507,6 @@ static uint64_t least_shrink_kib(const struct policy_decision *decision, struct 
 /* Turns the target of the end into a shrink, a wish to grow (in play for what is unpromised) or a
  * hold. */
 static void choose_action(struct policy_decision *decision, const struct policy_config *config,
-                          const struct policy_memory *memory, uint64_t now_usec,
                           struct pressure pressure)
 {
     uint64_t from = decision->from_kib;
@@ -1519,7 +1528,7 @@ static void choose_action(struct policy_decision *decision, const struct policy_
             decision->reason = POLICY_DONATES;
         if (target == decision->min_kib)
             decision->bound = POLICY_BOUND_MIN;
-        limit_shrink(decision, config, memory, now_usec);
+        limit_shrink(decision, config);
     } else {
         hold(decision, decision->ceiling_kib > from ? bound_of_growth(decision) : POLICY_UNBOUND);
     }
@@ -1646,17 +1655,26 @@ static void set_range(struct policy_decision *decision, struct pressure pressure
     decision->ceiling_kib = max_u64(decision->ceiling_kib, decision->floor_kib);
 }
 
+/* Where RET_CLAIMS is not NULL, each notes what it claims, too, and that is what they come to. */
 static struct ends set_ranges(struct policy_decision *decisions, size_t count,
-                              struct pressure pressure, uint64_t most_growth_kib)
+                              struct pressure pressure, uint64_t most_growth_kib,
+                              uint64_t *ret_claims)
 {
     struct ends ends = {0};
+    uint64_t claims = 0;
     for (size_t i = 0; i < count; i++) {
         prefetch_ahead(decisions, sizeof(*decisions), sizeof(*decisions), i, count);
         if (!decisions[i].in_play)
             continue;
         set_range(&decisions[i], pressure, most_growth_kib);
         add_to_ends(&ends, &decisions[i]);
+        if (ret_claims == NULL)
+            continue;
+        decisions[i].fair_kib = claim(&decisions[i]);
+        claims = add_saturated(claims, decisions[i].fair_kib);
     }
+    if (ret_claims != NULL)
+        *ret_claims = claims;
     return ends;
 }
 
@@ -1680,21 +1698,27 @@ static struct outcome decide_ends(struct policy_decision *decisions, size_t coun
     return outcome;
 }
 
-/* Returns between what levels those are that are to grow. */
+static void grant(struct policy_decision *decision, uint64_t level_kib)
+{
+    decision->target_kib = at_level(decision, level_kib);
+    settle_growth(decision);
+}
+
+/* Returns between what levels those are that are to grow; where nothing IS_SPARE, they do not. */
 static struct ends choose_actions(struct policy_decision *decisions, size_t count,
-                                  const struct policy_config *config,
-                                  const struct policy_memory *memory, uint64_t now_usec,
-                                  struct pressure pressure)
+                                  const struct policy_config *config, struct pressure pressure,
+                                  bool is_spare)
 {
     struct ends ends = {0};
     for (size_t i = 0; i < count; i++) {
         prefetch_ahead(decisions, sizeof(*decisions), sizeof(*decisions), i, count);
-        prefetch_ahead(memory, sizeof(*memory), sizeof(*memory), i, count);
         if (!decisions[i].in_play)
             continue;
-        choose_action(&decisions[i], config, &memory[i], now_usec, pressure);
-        if (decisions[i].in_play)
+        choose_action(&decisions[i], config, pressure);
+        if (decisions[i].in_play && is_spare)
             add_to_ends(&ends, &decisions[i]);
+        else if (decisions[i].in_play)
+            grant(&decisions[i], 0);
     }
     return ends;
 }
@@ -1702,15 +1726,11 @@ static struct ends choose_actions(struct policy_decision *decisions, size_t coun
 static void grant_growth(struct policy_decision *decisions, size_t count, const struct ends *ends,
                          uint64_t budget_kib)
 {
-    uint64_t level = 0; /* nothing is above it where there is nothing to grant */
-    if (budget_kib != 0)
-        level = find_level_kib(decisions, count, ends, add_saturated(budget_kib, ends->floors_kib));
-    for (size_t i = 0; i < count; i++) {
-        if (!decisions[i].in_play)
-            continue;
-        decisions[i].target_kib = at_level(&decisions[i], level);
-        settle_growth(&decisions[i]);
-    }
+    uint64_t level =
+        find_level_kib(decisions, count, ends, add_saturated(budget_kib, ends->floors_kib));
+    for (size_t i = 0; i < count; i++)
+        if (decisions[i].in_play)
+            grant(&decisions[i], level);
 }
 
 void policy_decide(const struct policy_config *config, const struct snapshot *snapshot,
@@ -1729,15 +1749,18 @@ void policy_decide(const struct policy_config *config, const struct snapshot *sn
     uint64_t budget = subtract_to_zero(host->pool_kib, totals.fixed_kib);
     uint64_t spare = host->state == POLICY_HOST_HIGH ? subtract_to_zero(free, reserved) : 0;
     struct pressure pressure = pressure_on(host, &totals, spare, count);
-    struct ends ends = set_ranges(decisions, count, pressure, totals.most_growth_kib);
+    uint64_t claims;
+    struct ends ends = set_ranges(decisions, count, pressure, totals.most_growth_kib,
+                                  totals.shares_matter ? &claims : NULL);
     if (totals.shares_matter)
-        ends = bound_by_shares(decisions, count, budget);
+        ends = bound_by_shares(decisions, count, claims, budget);
     struct outcome outcome = decide_ends(decisions, count, &ends, budget, host->state);
     host->level_kib = subtract_to_zero(outcome.level_kib, totals.most_growth_kib);
     pressure.small_bit_kib = min_u64(pressure.small_bit_kib,
                                      bit_of_kib(subtract_to_zero(outcome.short_kib, spare), count));
-    ends = choose_actions(decisions, count, config, memory, snapshot->now_usec, pressure);
-    grant_growth(decisions, count, &ends, spare);
+    ends = choose_actions(decisions, count, config, pressure, spare > 0);
+    if (spare > 0)
+        grant_growth(decisions, count, &ends, spare);
 }
 
 void policy_asked(struct policy_memory *memory, const struct policy_decision *decision,
