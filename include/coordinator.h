@@ -54,6 +54,7 @@ struct coordinator_view {
     bool is_connected; /* else all is as of the last cycle in which it was */
     bool is_dry_run;
     bool is_paused;
+    uint64_t paused_until_usec;  /* monotonic */
     struct policy_config policy; /* as it was in force */
     const struct snapshot *snapshot;
     const struct policy_limits *limits;
@@ -104,8 +105,9 @@ int coordinator_look(struct coordinator *coordinator, struct coordinator_time ti
 int coordinator_leave(struct coordinator *coordinator, enum policy_goal goal,
                       struct coordinator_time time);
 
-/* While paused it looks and decides, and says so, but asks nobody. */
-void coordinator_pause(struct coordinator *coordinator, bool is_paused);
+/* While paused, until UNTIL_USEC for those who ask, it looks and decides, and says so, but asks
+ * nobody. It is so until this is called again; 0 ends it. */
+void coordinator_pause(struct coordinator *coordinator, uint64_t until_usec);
 
 /* From the next look on memory is freed and kept for these. The view has what has become of them.
  */

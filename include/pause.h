@@ -7,7 +7,6 @@
 
 #include "state_dir.h"
 
-#include <stdbool.h>
 #include <stdint.h>
 
 /* The last part of its file's name. */
@@ -23,9 +22,10 @@ int pause_begin(const struct state_dir *dir, const char *uri, uint64_t until_use
 /* Ends the pause. Returns 0, -ENOENT where there is none, or another negative errno. */
 int pause_end(const struct state_dir *dir, const char *uri);
 
-/* Sets *IS_PAUSED to whether there is one at NOW_USEC. A file that cannot be read, or is none of
- * ours, is no pause; but while there is no memory or no descriptor to read it, all stays as it was,
- * and a negative errno is returned. Else 0. */
-int pause_heed(const struct state_dir *dir, const char *uri, uint64_t now_usec, bool *is_paused);
+/* Sets *UNTIL_USEC to the end of the one that there is at NOW_USEC, or to 0. A file that cannot be
+ * read, or is none of ours, is no pause; but while there is no memory or no descriptor to read it,
+ * all stays as it was, and a negative errno is returned. Else 0. */
+int pause_heed(const struct state_dir *dir, const char *uri, uint64_t now_usec,
+               uint64_t *until_usec);
 
 #endif

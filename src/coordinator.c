@@ -72,7 +72,7 @@ struct coordinator {
     bool reconfigured; /* what was resolved for the last one does not hold any more */
     struct policy_host host;
     enum policy_goal goal;
-    bool is_paused;
+    uint64_t paused_until_usec; /* 0: it is not paused */
     struct reservations reservations;
 };
 
@@ -609,7 +609,7 @@ static void act(const struct coordinator *coordinator, struct look *look)
                 continue;
             if (is_stopping(coordinator))
                 return;
-            if (coordinator->config.dry_run || coordinator->is_paused)
+            if (coordinator->config.dry_run || coordinator->paused_until_usec != 0)
                 pretend(coordinator, look, i);
             else if (!request(coordinator, look, i))
                 return;
@@ -672,9 +672,9 @@ int coordinator_leave(struct coordinator *coordinator, enum policy_goal goal,
     return 0;
 }
 
-void coordinator_pause(struct coordinator *coordinator, bool is_paused)
+void coordinator_pause(struct coordinator *coordinator, uint64_t until_usec)
 {
-    coordinator->is_paused = is_paused;
+    coordinator->paused_until_usec = until_usec;
 }
 
 void coordinator_reserve(struct coordinator *coordinator, const struct reservations *list)
@@ -689,7 +689,8 @@ struct coordinator_view coordinator_view(const struct coordinator *coordinator)
         .uri = coordinator->config.uri,
         .is_connected = coordinator->connected,
         .is_dry_run = coordinator->config.dry_run,
-        .is_paused = coordinator->is_paused,
+        .is_paused = coordinator->paused_until_usec != 0,
+        .paused_until_usec = coordinator->paused_until_usec,
         .policy = policy_in_force(coordinator),
         .snapshot = &look->snapshot,
         .limits = look->limits,

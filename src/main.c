@@ -54,11 +54,11 @@ struct run {
     struct coordinator *coordinator;
     struct publisher *publisher;
     struct sharing sharing;
-    int signals;     /* where they arrive */
-    int notices;     /* of commands, likewise; -1: there are none */
-    bool is_noticed; /* there is one, to be heeded by a cycle of its own */
-    bool has_heeded; /* all that commands have left so far */
-    bool is_paused;
+    int signals;                /* where they arrive */
+    int notices;                /* of commands, likewise; -1: there are none */
+    bool is_noticed;            /* there is one, to be heeded by a cycle of its own */
+    bool has_heeded;            /* all that commands have left so far */
+    uint64_t paused_until_usec; /* 0: it is not */
     bool is_stopping;
     bool is_to_reload;
 };
@@ -235,7 +235,7 @@ static void tell_others(struct run *run, struct coordinator_time begin, int resu
 static void share_pages(struct run *run, uint64_t now_usec)
 {
     struct coordinator_view view = coordinator_view(run->coordinator);
-    sharing_cycle(&run->sharing, &view, run->config.is_ksm_auto, run->is_paused, now_usec);
+    sharing_cycle(&run->sharing, &view, run->config.is_ksm_auto, view.is_paused, now_usec);
 }
 
 static int cycle(struct run *run)
@@ -251,14 +251,14 @@ static int cycle(struct run *run)
 /* A pause is told when it begins and when it ends. Returns 0 or a negative errno. */
 static int heed_pause(struct run *run)
 {
-    bool is_paused = run->is_paused;
+    bool was_paused = run->paused_until_usec != 0;
     int result = pause_heed(&run->state_dir, hypervisor_uri(run->hypervisor),
-                            clock_monotonic_usec(), &is_paused);
-    if (is_paused != run->is_paused)
+                            clock_monotonic_usec(), &run->paused_until_usec);
+    bool is_paused = run->paused_until_usec != 0;
+    if (is_paused != was_paused)
         log_say(run->log, LOG_LEVEL_INFO,
                 is_paused ? "paused: guests keep their sizes" : "resumed");
-    run->is_paused = is_paused;
-    coordinator_pause(run->coordinator, is_paused);
+    coordinator_pause(run->coordinator, run->paused_until_usec);
     return result;
 }
 
@@ -280,7 +280,8 @@ static int heed_reservations(struct run *run)
  * in force, and so may lapse, and where nothing tells. */
 static void heed_commands(struct run *run)
 {
-    bool is_in_force = run->is_paused || coordinator_view(run->coordinator).reservations->count > 0;
+    struct coordinator_view view = coordinator_view(run->coordinator);
+    bool is_in_force = view.is_paused || view.reservations->count > 0;
     if (run->has_heeded && !is_in_force && run->notices >= 0)
         return;
     int paused = heed_pause(run);
@@ -306,7 +307,7 @@ static void leave(struct run *run)
     enum policy_goal goal = run->options->on_exit;
     if (goal == POLICY_BALANCE || run->options->dry_run)
         return;
-    if (run->is_paused) {
+    if (run->paused_until_usec != 0) {
         log_say(run->log, LOG_LEVEL_INFO, "paused: guests are left as they are");
         return;
     }

@@ -28,17 +28,18 @@ int pause_end(const struct state_dir *dir, const char *uri)
     return unlinkat(dir->directory, name, 0) == 0 ? 0 : -errno;
 }
 
-/* Whether TEXT is the end of a pause that holds. */
-static bool is_to_come(const char *text, size_t length, uint64_t now_usec)
+/* The end that TEXT has for a pause, if that is still to come; else 0. */
+static uint64_t end_to_come(const char *text, size_t length, uint64_t now_usec)
 {
     char number[32];
     uint64_t until_usec;
     snprintf(number, sizeof(number), "%.*s",
              (int)(length < sizeof(number) ? length : sizeof(number) - 1), text);
-    return sscanf(number, "%" SCNu64, &until_usec) == 1 && now_usec < until_usec;
+    return sscanf(number, "%" SCNu64, &until_usec) == 1 && now_usec < until_usec ? until_usec : 0;
 }
 
-int pause_heed(const struct state_dir *dir, const char *uri, uint64_t now_usec, bool *is_paused)
+int pause_heed(const struct state_dir *dir, const char *uri, uint64_t now_usec,
+               uint64_t *until_usec)
 {
     char name[STATE_DIR_NAME_BYTES];
     char *bytes;
@@ -47,8 +48,10 @@ int pause_heed(const struct state_dir *dir, const char *uri, uint64_t now_usec, 
     int result = dir->directory < 0 ? -ENOENT : state_dir_read(dir, name, &bytes, &length);
     if (state_dir_is_shortage(result))
         return result;
-    *is_paused = result == 0 && is_to_come(bytes, length, now_usec);
-    if (result == 0)
+    *until_usec = 0;
+    if (result == 0) {
+        *until_usec = end_to_come(bytes, length, now_usec);
         free(bytes);
+    }
     return 0;
 }

@@ -568,6 +568,10 @@ static void write_head(struct json_out *out, const struct coordinator_view *view
     json_out_bool(out, view->is_dry_run);
     json_out_name(out, "is_paused");
     json_out_bool(out, view->is_paused);
+    if (view->is_paused) {
+        json_out_name(out, "paused_until_usec");
+        write_size(out, view->paused_until_usec);
+    }
     json_out_name(out, "now_usec");
     write_size(out, view->snapshot->now_usec);
     json_out_name(out, "wall_sec");
@@ -874,6 +878,7 @@ static int take_cycle(const json_t *object, struct record *record, char *error)
     struct record_storage *storage = record->storage;
     struct coordinator_view *view = &record->view;
     json_int_t now_usec = json_integer_value(json_object_get(object, "now_usec"));
+    json_int_t until_usec = json_integer_value(json_object_get(object, "paused_until_usec"));
     const char *uri = json_string_value(json_object_get(object, "uri"));
     if (uri == NULL)
         return wrong(error, "uri", "a text");
@@ -883,6 +888,7 @@ static int take_cycle(const json_t *object, struct record *record, char *error)
     view->is_connected = json_is_true(json_object_get(object, "is_connected"));
     view->is_dry_run = json_is_true(json_object_get(object, "is_dry_run"));
     view->is_paused = json_is_true(json_object_get(object, "is_paused"));
+    view->paused_until_usec = until_usec > 0 ? (uint64_t)until_usec : 0;
     storage->snapshot.now_usec = now_usec > 0 ? (uint64_t)now_usec : 0;
     storage->snapshot.wall_sec = json_integer_value(json_object_get(object, "wall_sec"));
     if (storage->snapshot.wall_sec < 0 || storage->snapshot.wall_sec > WALL_LIMIT_SEC)

@@ -269,6 +269,32 @@ static bool is_old(const struct coordinator_view *view, int64_t age_sec)
     return (uint64_t)age_sec > view->policy.interval_usec / USEC_PER_SEC * 3 + 5;
 }
 
+/* How long that of VIEW still lasts, or -1: until it is ended. */
+static int64_t pause_left_sec(const struct coordinator_view *view, int64_t now_sec)
+{
+    uint64_t until_usec = view->paused_until_usec;
+    if (until_usec == 0 || until_usec >= INT64_MAX)
+        return -1;
+    uint64_t left_usec = subtract_to_zero(until_usec, view->snapshot->now_usec);
+    int64_t age_sec = seconds_since(view->snapshot->wall_sec, now_sec);
+    return (int64_t)subtract_to_zero(left_usec / USEC_PER_SEC, (uint64_t)age_sec);
+}
+
+static void warn_of_pause(const struct coordinator_view *view, int64_t now_sec,
+                          char line[STATUS_WHY_BYTES])
+{
+    char text[STATUS_SIZE_BYTES];
+    int64_t left_sec = pause_left_sec(view, now_sec);
+    if (left_sec < 0)
+        snprintf(line, STATUS_WHY_BYTES,
+                 "PAUSED: nothing is asked for until `memory_coordinator resume`");
+    else
+        snprintf(
+            line, STATUS_WHY_BYTES,
+            "PAUSED for %s more: nothing is asked for until then, or `memory_coordinator resume`",
+            status_age(left_sec, text));
+}
+
 static size_t warn_of_node(const struct coordinator_view *view, char line[STATUS_WHY_BYTES])
 {
     char text[2][STATUS_SIZE_BYTES];
@@ -305,8 +331,7 @@ size_t status_warnings(const struct coordinator_view *view, const struct status_
         snprintf(lines[count++], STATUS_WHY_BYTES,
                  "DRY RUN: targets are what would be asked for; nothing is");
     if (view->is_paused)
-        snprintf(lines[count++], STATUS_WHY_BYTES,
-                 "PAUSED: nothing is asked for until `memory_coordinator resume`");
+        warn_of_pause(view, source->now_sec, lines[count++]);
     count += warn_of_node(view, lines[count]);
     return count;
 }

@@ -580,15 +580,16 @@ START_TEST(while_paused_it_says_its_wish_and_asks_nobody)
 {
     struct bench *bench = open_bench(false);
     run_cycles(bench, 2);
-    coordinator_pause(bench->coordinator, true);
+    coordinator_pause(bench->coordinator, 77 * SEC);
     bench->fake.guests[0].used_kib = 480 * MIB;
     run_cycles(bench, 3);
     ck_assert_uint_eq(bench->fake.calls, 0);
     ck_assert_uint_eq(times_said(bench, "vm1: would go"), 1);
     struct coordinator_view view = coordinator_view(bench->coordinator);
     ck_assert(view.is_paused && !view.is_dry_run);
+    ck_assert_uint_eq(view.paused_until_usec, 77 * SEC);
     ck_assert_int_eq(view.requests[0], COORDINATOR_WITHHELD);
-    coordinator_pause(bench->coordinator, false);
+    coordinator_pause(bench->coordinator, 0);
     run_cycles(bench, 1);
     ck_assert_uint_eq(bench->fake.calls, 1);
     ck_assert(!coordinator_view(bench->coordinator).is_paused);

@@ -20,30 +20,30 @@ static struct state_dir open_dir(char path[])
     return dir;
 }
 
-/* Where there is no shortage, whatever held before. */
-static bool holds(const struct state_dir *dir, const char *of, uint64_t now_usec)
+/* The end of the pause, or 0; where there is no shortage, whatever held before. */
+static uint64_t end_of(const struct state_dir *dir, const char *of, uint64_t now_usec)
 {
-    bool is_paused = false;
-    bool was_paused = true;
-    ck_assert_int_eq(pause_heed(dir, of, now_usec, &is_paused), 0);
-    ck_assert_int_eq(pause_heed(dir, of, now_usec, &was_paused), 0);
-    ck_assert_int_eq(is_paused, was_paused);
-    return is_paused;
+    uint64_t until_usec = 0;
+    uint64_t before_usec = 7;
+    ck_assert_int_eq(pause_heed(dir, of, now_usec, &until_usec), 0);
+    ck_assert_int_eq(pause_heed(dir, of, now_usec, &before_usec), 0);
+    ck_assert_uint_eq(until_usec, before_usec);
+    return until_usec;
 }
 
 START_TEST(holds_until_its_time_has_come)
 {
     char path[] = "/tmp/test_pause.XXXXXX";
     struct state_dir dir = open_dir(path);
-    ck_assert(!holds(&dir, uri, 0));
+    ck_assert_uint_eq(end_of(&dir, uri, 0), 0);
     ck_assert_int_eq(pause_begin(&dir, uri, 100 * SEC), 0);
-    ck_assert(holds(&dir, uri, 100 * SEC - 1));
-    ck_assert(!holds(&dir, uri, 100 * SEC));
-    ck_assert(!holds(&dir, "test:///other", 0));
+    ck_assert_uint_eq(end_of(&dir, uri, 100 * SEC - 1), 100 * SEC);
+    ck_assert_uint_eq(end_of(&dir, uri, 100 * SEC), 0);
+    ck_assert_uint_eq(end_of(&dir, "test:///other", 0), 0);
     ck_assert_int_eq(pause_begin(&dir, uri, PAUSE_ENDLESS_USEC), 0);
-    ck_assert(holds(&dir, uri, UINT64_MAX - 1));
+    ck_assert_uint_eq(end_of(&dir, uri, UINT64_MAX - 1), PAUSE_ENDLESS_USEC);
     ck_assert_int_eq(pause_end(&dir, uri), 0);
-    ck_assert(!holds(&dir, uri, 0));
+    ck_assert_uint_eq(end_of(&dir, uri, 0), 0);
     ck_assert_int_eq(pause_end(&dir, uri), -ENOENT);
     close(dir.directory);
     ck_assert_int_eq(rmdir(path), 0);
@@ -60,9 +60,9 @@ START_TEST(what_is_no_pause_is_none)
     state_dir_name(uri, ".pause", name);
     for (size_t i = 0; i < COUNT_OF(texts); i++) {
         ck_assert_int_eq(state_dir_write(&dir, name, texts[i], strlen(texts[i])), 0);
-        ck_assert(!holds(&dir, uri, 0));
+        ck_assert_uint_eq(end_of(&dir, uri, 0), 0);
     }
-    ck_assert(!holds(&none, uri, 0));
+    ck_assert_uint_eq(end_of(&none, uri, 0), 0);
     ck_assert_int_eq(pause_begin(&none, uri, 1), -EBADF);
     ck_assert_int_eq(pause_end(&dir, uri), 0);
     close(dir.directory);
@@ -81,14 +81,14 @@ START_TEST(goes_on_while_it_cannot_be_read)
     ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
     struct rlimit none = {.rlim_cur = 0, .rlim_max = limit.rlim_max};
     ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
-    bool goes_on = true;
-    bool begins = false;
+    uint64_t goes_on = 7;
+    uint64_t begins = 0;
     int results[] = {pause_heed(&dir, uri, 0, &goes_on), pause_heed(&dir, uri, 0, &begins)};
     ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
-    ck_assert(goes_on && !begins);
+    ck_assert(goes_on == 7 && begins == 0);
     ck_assert(results[0] == -EMFILE && results[1] == -EMFILE);
     ck_assert_int_eq(pause_end(&dir, uri), 0);
-    ck_assert(!holds(&dir, uri, 0));
+    ck_assert_uint_eq(end_of(&dir, uri, 0), 0);
     close(dir.directory);
     ck_assert_int_eq(rmdir(path), 0);
 }

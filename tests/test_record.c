@@ -109,6 +109,7 @@ static void fill_cycle(struct cycle *cycle)
         .uri = "test:///default",
         .is_connected = true,
         .is_paused = true,
+        .paused_until_usec = 99 * SEC,
         .policy = {2 * SEC, 200 * MIB, 28 * MIB, POLICY_USABLE, POLICY_RESTORE},
         .snapshot = &cycle->snapshot,
         .limits = cycle->limits,
@@ -147,6 +148,7 @@ START_TEST(comes_back_as_it_was)
     ck_assert(record.has_memory);
     ck_assert_str_eq(view->uri, "test:///default");
     ck_assert(view->is_connected && view->is_paused && !view->is_dry_run);
+    ck_assert_uint_eq(view->paused_until_usec, 99 * SEC);
     ck_assert_uint_eq(view->policy.interval_usec, 2 * SEC);
     ck_assert_int_eq(view->policy.metric, POLICY_USABLE);
     ck_assert_int_eq(view->policy.goal, POLICY_RESTORE);

@@ -129,11 +129,31 @@ START_TEST(says_first_what_is_not_as_it_seems)
                 "NO COORDINATOR RUNS any more: this is its last state, 10 min old\n", true);
     sample.view.is_dry_run = sample.view.is_paused = true;
     expect_line(&sample, &source, "\nDRY RUN: ", true);
-    expect_line(&sample, &source, "\nPAUSED: ", true);
+    expect_line(&sample, &source,
+                "\nPAUSED: nothing is asked for until `memory_coordinator resume`\n", true);
     sample.view.is_connected = false;
     expect_line(&sample, &source,
                 "\nNOT CONNECTED to the hypervisor: the guests are as they were 10 min ago\n",
                 true);
+}
+END_TEST
+
+/* As of now, not of when it was written. */
+START_TEST(says_how_long_a_pause_lasts)
+{
+    struct sample sample;
+    sample_make(&sample);
+    struct status_source source = running;
+    sample.view.is_paused = true;
+    sample.view.paused_until_usec = sample.snapshot.now_usec + 601 * SEC;
+    source.now_sec = sample.snapshot.wall_sec + 1;
+    expect_line(&sample, &source, "\nPAUSED for 10 min more: ", true);
+    source.now_sec = sample.snapshot.wall_sec + 591;
+    expect_line(&sample, &source, "\nPAUSED for 10 s more: ", true);
+    source.now_sec = sample.snapshot.wall_sec + 700;
+    expect_line(&sample, &source, "\nPAUSED for 0 s more: ", true);
+    sample.view.paused_until_usec = UINT64_MAX;
+    expect_line(&sample, &source, "\nPAUSED: nothing is asked for until `", true);
 }
 END_TEST
 
@@ -410,6 +430,7 @@ Suite *make_suite(void)
     tcase_add_test(cases, fits_eighty_columns);
     tcase_add_test(cases, is_never_wider);
     tcase_add_test(cases, says_first_what_is_not_as_it_seems);
+    tcase_add_test(cases, says_how_long_a_pause_lasts);
     tcase_add_test(cases, says_what_the_host_does_not);
     tcase_add_test(cases, tells_large_hosts_in_gib);
     tcase_add_test(cases, tells_what_is_reserved);
