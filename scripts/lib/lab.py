@@ -139,11 +139,17 @@ def _create_dir() -> None:
 
 
 @contextlib.contextmanager
-def _marked_and_locked() -> Iterator[None]:
-    """Marks the new directory as a lab's; the lock shows that somebody is at work there."""
+def _new_dir() -> Iterator[None]:
+    """Makes the directory and marks it as a lab's; the lock shows that somebody is at work there. Where
+    that fails, or is interrupted, all of the lab is ended."""
+    _create_dir()
     with open(lab_dir() / _MARKER, "x", encoding="ascii") as marker:
         fcntl.flock(marker, fcntl.LOCK_EX)
-        yield
+        try:
+            yield
+        except BaseException:
+            down()
+            raise
 
 
 def _fill_dir() -> None:
@@ -599,13 +605,8 @@ def up(n: int = 4, memory_mib: int = DEFAULT_MEMORY_MIB, max_mib: int = DEFAULT_
     if _found_up(wanted):
         return False
     build_image()
-    _create_dir()
-    try:
-        with _marked_and_locked():
-            _bring_up(wanted, tell)
-    except BaseException:
-        down()
-        raise
+    with _new_dir():
+        _bring_up(wanted, tell)
     return True
 
 
@@ -620,12 +621,9 @@ def for_a_run(n: int, tell: Callable[[str], None]) -> Iterator[None]:
         tell("ending what a run has left behind")
         down()
     build_image()
-    _create_dir()
-    try:
-        with _marked_and_locked():
-            _bring_up(wanted, tell)
-            yield
-    finally:
+    with _new_dir():
+        _bring_up(wanted, tell)
+        yield
         down()
 
 
@@ -702,15 +700,13 @@ def another_host() -> Iterator[str]:
     with instead(path):
         if _owned():
             down()
-        _create_dir()
+        with _new_dir():
+            _fill_dir()
+            config = lab_dir() / "config/libvirt/libvirtd.conf"
+            config.write_text(f'host_uuid = "{uuid.uuid4()}"\n')
+            config.chmod(0o644)
+            start_libvirtd()
     try:
-        with instead(path):
-            with _marked_and_locked():
-                _fill_dir()
-                config = lab_dir() / "config/libvirt/libvirtd.conf"
-                config.write_text(f'host_uuid = "{uuid.uuid4()}"\n')
-                config.chmod(0o644)
-                start_libvirtd()
         yield path
     finally:
         with instead(path):
