@@ -2,6 +2,7 @@
 #include "notice.h"
 
 #include <limits.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <sys/inotify.h>
 #include <unistd.h>
@@ -15,9 +16,9 @@ int notice_open(const struct state_dir *dir)
     int descriptor = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
     if (descriptor < 0)
         return -1;
+    const uint32_t kinds = IN_MOVED_TO | IN_MOVED_FROM | IN_CLOSE_WRITE | IN_DELETE | IN_ONLYDIR;
     snprintf(path, sizeof(path), "/proc/self/fd/%d", dir->directory);
-    if (inotify_add_watch(descriptor, path, IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_ONLYDIR) >=
-        0)
+    if (inotify_add_watch(descriptor, path, kinds) >= 0)
         return descriptor;
     close(descriptor);
     return -1;

@@ -58,6 +58,14 @@ START_TEST(notices_what_comes_and_goes)
     ck_assert(!notice_take(bench.notices, suffixes)); /* once */
     ck_assert_int_eq(unlinkat(bench.dir.directory, name, 0), 0);
     ck_assert_msg(notice_take(bench.notices, suffixes) == names[_i].want, "%s goes", name);
+    int descriptor = openat(bench.dir.directory, name, O_WRONLY | O_CREAT, 0600);
+    ck_assert_int_ge(descriptor, 0);
+    ck_assert_int_eq(write(descriptor, "x", 1), 1);
+    ck_assert(!notice_take(bench.notices, suffixes)); /* not whole yet */
+    close(descriptor);
+    ck_assert_msg(notice_take(bench.notices, suffixes) == names[_i].want, "%s is written", name);
+    ck_assert_int_eq(renameat(bench.dir.directory, name, bench.dir.directory, "aside"), 0);
+    ck_assert_msg(notice_take(bench.notices, suffixes) == names[_i].want, "%s is moved", name);
     close_bench(&bench);
 }
 END_TEST
