@@ -677,7 +677,9 @@ static int list_domains(struct hypervisor *hypervisor, char *error)
         virConnectListAllDomains(hypervisor->connection, &handles, VIR_CONNECT_LIST_DOMAINS_ACTIVE);
     if (count < 0)
         return fail(-ENOTCONN, error, "cannot list the domains");
-    libvirt_serve(hypervisor); /* what has happened before the list is told before it */
+    /* What has happened before the list is mostly told before it. Where not, figures of the new
+     * start go to the old one once; its size is not set, for that it is looked up. */
+    libvirt_serve(hypervisor);
     int result = 0;
     if (are_same(hypervisor, handles, (size_t)count))
         replace_handles(hypervisor, handles);

@@ -564,6 +564,18 @@ START_TEST(changes_are_heard_of_between_reads_too)
 }
 END_TEST
 
+START_TEST(changes_are_heard_of_while_the_list_is_kept)
+{
+    struct editor *editor = open_editor(0);
+    read_editor(editor);
+    edit(editor, SETTINGS_URI, "<settings min='300MiB'/>");
+    editor->now.is_list_kept = true;
+    read_editor(editor);
+    ck_assert_uint_eq(only(editor)->settings.min_kib.value, 300 * MIB);
+    close_editor(editor);
+}
+END_TEST
+
 START_TEST(changes_while_disconnected_are_not_missed)
 {
     struct editor *editor = open_editor(0);
@@ -1943,6 +1955,7 @@ Suite *make_suite(void)
     tcase_add_test(metadata, a_domain_that_was_started_anew_is_another_one);
     tcase_add_test(metadata, looks_up_only_whose_settings_have_changed);
     tcase_add_test(metadata, changes_are_heard_of_between_reads_too);
+    tcase_add_test(metadata, changes_are_heard_of_while_the_list_is_kept);
     tcase_add_test(metadata, changes_while_disconnected_are_not_missed);
     tcase_add_loop_test(metadata, refuses_wrong_metadata_whole_and_keeps_what_was_right, 0,
                         COUNT_OF(wrong_elements));

@@ -883,6 +883,17 @@ static bool can_mount(void)
     return waitpid(child, &status, 0) == child && status == 0;
 }
 
+START_TEST(knows_what_is_a_shortage)
+{
+    static const int shortages[] = {-EMFILE, -ENFILE, -ENOMEM};
+    static const int others[] = {0, -ENOENT, -EACCES, -EINVAL, -EIO, EMFILE};
+    for (size_t i = 0; i < COUNT_OF(shortages); i++)
+        ck_assert(state_dir_is_shortage(shortages[i]));
+    for (size_t i = 0; i < COUNT_OF(others); i++)
+        ck_assert(!state_dir_is_shortage(others[i]));
+}
+END_TEST
+
 Suite *make_suite(void)
 {
     bool with_mounts =
@@ -927,6 +938,7 @@ Suite *make_suite(void)
         tcase_add_test(root, refuses_somebody_elses_directory);
         tcase_add_test(root, a_user_can_do_nothing_in_roots_directory);
         tcase_add_test(root, tells_root_that_the_service_runs);
+        tcase_add_test(root, knows_what_is_a_shortage);
         if (with_mounts)
             tcase_add_loop_test(root, a_disk_that_takes_no_more_is_survived, 0, COUNT_OF(disks));
         suite_add_tcase(suite, root);
