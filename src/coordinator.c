@@ -149,6 +149,9 @@ static void tell_silent_host(struct coordinator *coordinator, const struct host 
         log_say(coordinator->log, LOG_LEVEL_WARNING,
                 "%s does not say what memory the host has; guests keep their sizes",
                 coordinator->config.uri);
+    else if (host->has_memory && coordinator->said_host_is_silent)
+        log_say(coordinator->log, LOG_LEVEL_INFO, "%s says again what memory the host has",
+                coordinator->config.uri);
     coordinator->said_host_is_silent = !host->has_memory;
 }
 

@@ -1208,6 +1208,10 @@ START_TEST(a_silent_host_is_named_once)
     run_cycles(bench, 10);
     ck_assert_uint_eq(times_said(bench, "fake:/// does not say what memory the host has"), 1);
     ck_assert_uint_eq(bench->fake.calls, 0);
+    ck_assert_uint_eq(times_said(bench, "says again"), 0);
+    bench->fake.silent_host = false;
+    run_cycles(bench, 3);
+    ck_assert_uint_eq(times_said(bench, "fake:/// says again what memory the host has"), 1);
     close_bench(bench);
 }
 END_TEST
