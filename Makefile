@@ -83,7 +83,7 @@ test_record_LIBS = $(JSON_LIBS)
 test_json_out_LINKS = json_out
 test_json_out_LIBS = $(JSON_LIBS)
 test_publisher_LINKS = publisher record json_out metrics policy state_dir atomic_file log clock snapshot ksm
-test_publisher_LIBS = $(JSON_LIBS)
+test_publisher_LIBS = $(JSON_LIBS) $(call wrap,clock_monotonic_usec)
 test_pause_LINKS = pause state_dir atomic_file
 test_commands_LINKS = steer reserve signals command_line complain pause log reservation_file reservation state record json_out state_dir atomic_file \
 	$(test_hypervisor_LINKS) tests/tree

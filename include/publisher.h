@@ -1,6 +1,6 @@
 /*
  * publisher.h - what each cycle has found, decided and done, put where others can read it: the
- * state file, which holds the last cycle, the record, which holds them all, and the metrics.
+ * state file, which holds one of the last, the record, which holds them all, and the metrics.
  *
  * A file that cannot be written is said once, and once more when it can be again; it never keeps
  * the coordinator from its work.
@@ -12,9 +12,13 @@
 #include "log.h"
 #include "state_dir.h"
 
+/* A state without news that nobody reads is written this often, so that it tells of one who lives.
+ */
+enum { PUBLISHER_CALM_USEC = 5000000 };
+
 struct publisher_config {
     const struct state_dir *dir; /* where the state file is; one that is not there: there is none */
-    const char *uri;             /* of whom */
+    const char *uri;             /* whose state it is */
     const char *record_path;     /* NULL: no record */
     uint64_t record_bytes;       /* a record that would be larger is put aside, as PATH.1 */
     const char *metrics_path;    /* for node_exporter, which runs as another user; NULL: none */
@@ -36,11 +40,14 @@ int publisher_open(const struct publisher_config *config, struct publisher **ret
  * these takes no more than a hundredth of the time: where a host has so many domains that it would,
  * it is written less often.
  *
- * The state is written when there is news, which is what the log was told, and when somebody has
- * read it since; else every 5 s.
+ * The state is written when there is news, which is what the log was told, when somebody has read
+ * it since, and while somebody waits for memory that is reserved; else every PUBLISHER_CALM_USEC.
  */
 void publisher_publish(struct publisher *publisher, const struct coordinator_view *view,
                        uint64_t begin_usec, int result);
+
+/* Writes the state of the last cycle there will be, whatever is in it. */
+void publisher_conclude(struct publisher *publisher, const struct coordinator_view *view);
 
 /* The record is opened anew with the next cycle, for who has moved it away. */
 void publisher_reopen(struct publisher *publisher);

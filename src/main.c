@@ -219,12 +219,18 @@ static bool wait_until(struct run *run, uint64_t until_usec)
 
 /* ---- the two ways to run ---- */
 
-/* Tells all who want to know what has come of a cycle that began then and has returned RESULT. */
-static void tell_others(struct run *run, struct coordinator_time begin, int result)
+static struct coordinator_view last_view(const struct run *run)
 {
     struct coordinator_view view = coordinator_view(run->coordinator);
     if (run->sharing.has_reading)
         view.sharing = &run->sharing.reading;
+    return view;
+}
+
+/* Tells all who want to know what has come of a cycle that began then and has returned RESULT. */
+static void tell_others(struct run *run, struct coordinator_time begin, int result)
+{
+    struct coordinator_view view = last_view(run);
     publisher_publish(run->publisher, &view, begin.now_usec, result);
     char status[COORDINATOR_STATUS_BYTES];
     coordinator_describe(run->coordinator, status);
@@ -344,6 +350,8 @@ static int run_until_stopped(struct run *run)
             wake = min_u64(wake, clock_monotonic_usec() + HURRY_USEC);
     } while (!wait_until(run, wake));
     leave(run);
+    struct coordinator_view view = last_view(run);
+    publisher_conclude(run->publisher, &view);
     sharing_leave(&run->sharing);
     return EXIT_SUCCESS;
 }

@@ -23,9 +23,6 @@ enum {
     METRICS_MODE = 0644,
     /* The state takes a hundredth of the time, as do the metrics. */
     OUTLET_SHARE = 100,
-    /* A state without news that nobody reads is written this often, so that it tells of one who
-     * lives. */
-    CALM_USEC = 5000000,
     /* The time of the last reading of a state that nobody has read. */
     NEVER_SEC = 0,
 };
@@ -41,7 +38,6 @@ struct publisher {
     struct publisher_config config;
     struct outlet state;
     char state_name[STATE_DIR_NAME_BYTES];
-    bool notes_readers; /* the file system says whether it was read */
     size_t news;        /* those that are in it */
     uint64_t calm_usec; /* when it is to be written, whatever there is */
     struct outlet metrics_file;
@@ -116,33 +112,28 @@ static int write_state(struct publisher *publisher, const struct coordinator_vie
     result = atomic_file_end(&file, publisher->state_name, result);
     if (result == 0) {
         publisher->news = news;
-        publisher->calm_usec = clock_monotonic_usec() + CALM_USEC;
+        publisher->calm_usec = clock_monotonic_usec() + PUBLISHER_CALM_USEC;
     }
     return result;
 }
 
-/* Since it was written. Where that cannot be told, somebody may; who has taken it away, too. */
+/* Whether somebody has read it since it was written. Where that is not noted it counts as read, and
+ * where the file is gone. */
 static bool has_readers(const struct publisher *publisher)
 {
     struct stat status;
-    return !publisher->notes_readers ||
-           fstatat(publisher->config.dir->directory, publisher->state_name, &status,
-                   AT_SYMLINK_NOFOLLOW) != 0 ||
-           status.st_atim.tv_sec != NEVER_SEC;
+    struct statvfs system;
+    int directory = publisher->config.dir->directory;
+    return fstatat(directory, publisher->state_name, &status, AT_SYMLINK_NOFOLLOW) != 0 ||
+           status.st_atim.tv_sec != NEVER_SEC || fstatvfs(directory, &system) != 0 ||
+           (system.f_flag & ST_NOATIME) != 0;
 }
 
-static bool is_state_wanted(const struct publisher *publisher)
+static bool is_state_wanted(const struct publisher *publisher, const struct coordinator_view *view)
 {
     return publisher->config.log->news == NULL || publisher->news != count_news(publisher) ||
-           clock_monotonic_usec() >= publisher->calm_usec || has_readers(publisher);
-}
-
-static void open_state(struct publisher *publisher)
-{
-    struct statvfs status;
-    state_dir_name(publisher->config.uri, ".json", publisher->state_name);
-    publisher->notes_readers = fstatvfs(publisher->config.dir->directory, &status) == 0 &&
-                               (status.f_flag & ST_NOATIME) == 0;
+           is_awaited(view) || clock_monotonic_usec() >= publisher->calm_usec ||
+           has_readers(publisher);
 }
 
 /* ---- the metrics ---- */
@@ -289,7 +280,7 @@ int publisher_open(const struct publisher_config *config, struct publisher **ret
     publisher->metrics_file.what = "the metrics";
     publisher->descriptor = -1;
     if (config->dir->directory >= 0)
-        open_state(publisher);
+        state_dir_name(config->uri, ".json", publisher->state_name);
     int result = config->record_path != NULL ? open_record(publisher) : 0;
     if (result != 0) {
         snprintf(error, HYPERVISOR_ERROR_BYTES, "--record '%s': %s", config->record_path,
@@ -307,12 +298,18 @@ void publisher_publish(struct publisher *publisher, const struct coordinator_vie
                        uint64_t begin_usec, int result)
 {
     count_cycle(publisher, view, begin_usec, result);
-    if (publisher->config.dir->directory >= 0 && is_state_wanted(publisher))
+    if (publisher->config.dir->directory >= 0 && is_state_wanted(publisher, view))
         publish_in_turn(publisher, &publisher->state, write_state, view);
     if (publisher->config.metrics_path != NULL)
         publish_in_turn(publisher, &publisher->metrics_file, write_metrics, view);
     if (publisher->config.record_path != NULL && result == 0)
         note_result(publisher, &publisher->record, write_record(publisher, view));
+}
+
+void publisher_conclude(struct publisher *publisher, const struct coordinator_view *view)
+{
+    if (publisher->config.dir->directory >= 0)
+        note_result(publisher, &publisher->state, write_state(publisher, view));
 }
 
 void publisher_reopen(struct publisher *publisher)

@@ -2,6 +2,7 @@
 #include "status.h"
 
 #include "arithmetic.h"
+#include "publisher.h"
 #include "report.h"
 #include "text.h"
 
@@ -13,6 +14,8 @@
 enum {
     KIB_PER_MIB = 1024,
     USEC_PER_SEC = 1000000,
+    /* While somebody does not answer, by default. */
+    CYCLE_MOST_SEC = 5,
     /* Less than this apart, sizes are the same: a balloon is inexact by pages. */
     SAME_KIB = KIB_PER_MIB,
     /* Use that rises by less in a second is not worth an arrow. */
@@ -263,10 +266,12 @@ static int64_t seconds_since(int64_t sec, int64_t now_sec)
     return __builtin_sub_overflow(now_sec, sec, &apart) || apart < 0 ? 0 : apart;
 }
 
-/* More than three cycles, and what one of them may take. */
+/* More than a calm state is left, three cycles, and what one of them may take. */
 static bool is_old(const struct coordinator_view *view, int64_t age_sec)
 {
-    return (uint64_t)age_sec > view->policy.interval_usec / USEC_PER_SEC * 3 + 5;
+    uint64_t interval_sec = view->policy.interval_usec / USEC_PER_SEC + 1;
+    uint64_t most_sec = PUBLISHER_CALM_USEC / USEC_PER_SEC + interval_sec * 3 + CYCLE_MOST_SEC;
+    return (uint64_t)age_sec > most_sec;
 }
 
 /* How long that of VIEW still lasts, or -1: until it is ended. */
@@ -357,7 +362,7 @@ void status_write_head(FILE *out, const struct coordinator_view *view,
     char age[STATUS_SIZE_BYTES];
     text_fit(view->uri, URI_COLUMNS, TEXT_CUT_MIDDLE, uri);
     status_age(seconds_since(source->written_sec, source->now_sec), age);
-    fprintf(out, "%s, every %g s, %s ago, pid %" PRId64 "%s\n", uri,
+    fprintf(out, "%s, every %g s, as of %s ago, pid %" PRId64 "%s\n", uri,
             (double)view->policy.interval_usec / USEC_PER_SEC, age, source->pid,
             goal_text(view->policy.goal));
     size_t warnings = status_warnings(view, source, lines);

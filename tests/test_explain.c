@@ -46,7 +46,7 @@ START_TEST(explains_one_that_starves)
     ck_assert_str_eq(
         text, "database-production-eu-west-1-primary is starving (id 4, UUID "
               "44444444-4444-4444-4444-444444444444)\n"
-              "qemu:///system, every 2 s, 1 s ago, pid 4711\n"
+              "qemu:///system, every 2 s, as of 1 s ago, pid 4711\n"
               "\n"
               "Size      It has 1200.0 MiB; the rest of its maximum of 4096.0 MiB is in its\n"
               "          balloon.\n"

@@ -67,6 +67,19 @@ static const struct {
     {write_growth, LOG_LEVEL_WARNING, ""},
 };
 
+/* What is not written for its weight is news all the same, but why nothing is done is none. */
+START_TEST(a_hold_that_begins_is_news)
+{
+    size_t news = 0;
+    struct log log = {.stream = stderr, .level = LOG_LEVEL_ERROR, .news = &news};
+    struct policy_decision held = {.reason = POLICY_STALE, .from_kib = 512 * 1024};
+    report_hold(&log, LOG_LEVEL_INFO, &domain, &held);
+    ck_assert_uint_eq(news, 1);
+    report_hold(&log, LOG_LEVEL_DEBUG, &domain, &held);
+    ck_assert_uint_eq(news, 1);
+}
+END_TEST
+
 START_TEST(writes_one_line)
 {
     char *text = said_at(lines[_i].level, lines[_i].write);
@@ -120,6 +133,7 @@ Suite *make_suite(void)
     Suite *suite = suite_create("report");
     TCase *cases = tcase_create("lines");
     tcase_add_loop_test(cases, writes_one_line, 0, COUNT_OF(lines));
+    tcase_add_test(cases, a_hold_that_begins_is_news);
     tcase_add_test(cases, cuts_a_line_that_is_too_long);
     tcase_add_test(cases, has_words_for_every_reason_and_bound);
     tcase_add_test(cases, names_what_of_the_guest_is_behind_a_reason);

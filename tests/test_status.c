@@ -45,7 +45,7 @@ static void expect_line(const struct sample *sample, const struct status_source 
 }
 
 #define HEAD                                                                                       \
-    "qemu:///system, every 2 s, 1 s ago, pid 4711\n"                                               \
+    "qemu:///system, every 2 s, as of 1 s ago, pid 4711\n"                                         \
     "host     high: it has its reserve\n"                                                          \
     "memory   16000.0 MiB in all, 6321.0 available, 200.0 reserve\n"
 
@@ -118,11 +118,16 @@ START_TEST(says_first_what_is_not_as_it_seems)
     struct status_source source = running;
     expect_line(&sample, &source, "NO COORDINATOR", false);
     expect_line(&sample, &source, "SILENT", false);
+    source.now_sec = SAMPLE_WRITTEN_SEC + 19;
+    expect_line(&sample, &source, "SILENT", false);
+    source.now_sec = SAMPLE_WRITTEN_SEC + 20;
+    expect_line(&sample, &source,
+                "THE COORDINATOR IS SILENT: it runs, but this state is 20 s old\n", true);
+    /* One that nobody reads, and a cycle that takes 5 s, make 10 s of good health. */
+    sample.view.policy.interval_usec = 100000;
     source.now_sec = SAMPLE_WRITTEN_SEC + 11;
     expect_line(&sample, &source, "SILENT", false);
-    source.now_sec = SAMPLE_WRITTEN_SEC + 12; /* three intervals and 5 s are 11 */
-    expect_line(&sample, &source,
-                "THE COORDINATOR IS SILENT: it runs, but this state is 12 s old\n", true);
+    sample.view.policy.interval_usec = 2 * SEC;
     source.is_running = false;
     source.now_sec = SAMPLE_WRITTEN_SEC + 600;
     expect_line(&sample, &source,
