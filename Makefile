@@ -66,8 +66,8 @@ test_log_LINKS = log
 test_log_LIBS = $(JSON_LIBS)
 test_service_LINKS = service
 test_service_LIBS = $(shell $(PKG_CONFIG) --libs libsystemd)
-test_state_LINKS = state state_dir atomic_file record json_out snapshot tests/sample policy ksm
-test_state_LIBS = $(JSON_LIBS)
+test_state_LINKS = state clock state_dir atomic_file record json_out snapshot tests/sample policy ksm
+test_state_LIBS = $(JSON_LIBS) $(call wrap,nanosleep)
 test_status_LIBS = $(JSON_LIBS)
 test_status_LINKS = status report text policy log tests/sample snapshot ksm
 test_explain_LIBS = $(JSON_LIBS)
@@ -210,7 +210,7 @@ $(BUILD)/tests/bench_calls.so: tests/bench_calls.c Makefile | $(BUILD)/tests
 
 # A coordinator's state without a coordinator, for the commands that ask.
 $(BUILD)/tests/write_state: $(BUILD)/tests/write_state.o $(BUILD)/tests/sample.o \
-		$(patsubst %,$(BUILD)/%.o,record json_out state_dir atomic_file snapshot policy ksm)
+		$(patsubst %,$(BUILD)/%.o,clock record json_out state_dir atomic_file snapshot policy ksm)
 	$(CC) $(CFLAGS) $(SANITIZE) $(LDFLAGS) -o $@ $^ $(JSON_LIBS) $(LDLIBS)
 
 $(BUILD)/tests/bench_policy: $(BUILD)/tests/bench_policy.o $(BUILD)/tests/splitmix.o $(BUILD)/policy.o

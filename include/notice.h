@@ -1,6 +1,6 @@
 /*
- * notice.h - word that commands leave in the state directory, noticed at once: a file that comes or
- * goes. What it says is for others to read.
+ * notice.h - what others do in the state directory, noticed at once: word that commands leave, a
+ * file that comes or goes, which is for others to read; and that a file is read.
  */
 #ifndef MC_NOTICE_H
 #define MC_NOTICE_H
@@ -13,7 +13,13 @@
  * heeded when the next cycle comes. */
 int notice_open(const struct state_dir *dir);
 
-/* Takes what has come since. Returns whether one of it ends in one of SUFFIXES, ended by NULL. */
-bool notice_take(int descriptor, const char *const suffixes[]);
+struct notice {
+    bool has_word; /* a file has come or gone */
+    bool is_read;  /* a file was read */
+};
+
+/* Takes what has come since: word in files that end in one of SUFFIXES, ended by NULL, and that the
+ * file NAME was read. */
+struct notice notice_take(int descriptor, const char *const suffixes[], const char *name);
 
 #endif

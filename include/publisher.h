@@ -12,13 +12,16 @@
 #include "log.h"
 #include "state_dir.h"
 
+#include <stdbool.h>
+
 /* A state without news that nobody reads is written this often, so that it tells of one who lives.
  */
 enum { PUBLISHER_CALM_USEC = 5000000 };
 
 struct publisher_config {
     const struct state_dir *dir; /* where the state file is; one that is not there: there is none */
-    const char *uri;             /* whose state it is */
+    const char *state_name;      /* the state file's */
+    bool is_told_of_readers;     /* by publisher_refresh(); else somebody may have read it */
     const char *record_path;     /* NULL: no record */
     uint64_t record_bytes;       /* a record that would be larger is put aside, as PATH.1 */
     const char *metrics_path;    /* for node_exporter, which runs as another user; NULL: none */
@@ -41,10 +44,14 @@ int publisher_open(const struct publisher_config *config, struct publisher **ret
  * it is written less often.
  *
  * The state is written when there is news, which is what the log was told, when somebody has read
- * it since, and while somebody waits for memory that is reserved; else every PUBLISHER_CALM_USEC.
+ * it, and while somebody waits for memory that is reserved; else every PUBLISHER_CALM_USEC.
  */
 void publisher_publish(struct publisher *publisher, const struct coordinator_view *view,
                        uint64_t begin_usec, int result);
+
+/* Somebody has read the state: if it is not of the last cycle it is written anew now, else after
+ * the next one. */
+void publisher_refresh(struct publisher *publisher, const struct coordinator_view *view);
 
 /* Writes the state of the last cycle there will be, whatever is in it. */
 void publisher_conclude(struct publisher *publisher, const struct coordinator_view *view);

@@ -24,8 +24,10 @@ struct state {
 /*
  * Reads the state in DIRECTORY; NULL means the directory that a coordinator of this user would
  * have, then that of the service. URI says whose; NULL: the one that runs, or the only one there
- * is. Returns 0; -ENOENT where no coordinator runs nor has left anything; -ENOTUNIQ where there
- * are several; another negative errno; each with a line in ERROR that names what was looked for.
+ * is. Where that runs, and the state is older than a cycle, a newer one is waited for, a fifth of a
+ * second at most: it writes one as soon as the older is read. Returns 0; -ENOENT where no
+ * coordinator runs nor has left anything; -ENOTUNIQ where there are several; another negative
+ * errno; each with a line in ERROR that names what was looked for.
  */
 int state_read(const char *directory, const char *uri, struct state *ret_state,
                char error[STATE_ERROR_BYTES]);

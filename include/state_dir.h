@@ -57,6 +57,9 @@ int state_dir_write(const struct state_dir *dir, const char *name, const void *b
 /* Begins the file NAME; see atomic_file.h for the rest of its way. */
 int state_dir_begin(const struct state_dir *dir, const char *name, struct atomic_file *ret_file);
 
+/* The last part of a state file's name. */
+#define STATE_SUFFIX ".json"
+
 /*
  * Opens the state directory PATH without claiming it, whoever it belongs to: to read in it, or to
  * leave word for its coordinator. Nothing is made. Returns 0, to be given back by

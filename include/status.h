@@ -73,6 +73,9 @@ const char *status_size(struct status_unit unit, uint64_t kib, char text[STATUS_
 const char *status_why(const struct coordinator_view *view, size_t i, struct status_unit unit,
                        char text[STATUS_WHY_BYTES]);
 
+/* How long ago the guests were as VIEW has them, at NOW_SEC; 0 where nobody has looked yet. */
+int64_t status_seconds_ago(const struct coordinator_view *view, int64_t now_sec);
+
 /* "12 s", "3 min", "5 h", "2 days". Returns TEXT. */
 const char *status_age(int64_t sec, char text[STATUS_SIZE_BYTES]);
 

@@ -386,7 +386,7 @@ static void write_title(struct sheet *sheet)
     const struct coordinator_view *view = sheet->view;
     if (!next_line(sheet))
         return;
-    int64_t age_sec = sheet->source->now_sec - sheet->source->written_sec;
+    int64_t age_sec = status_seconds_ago(view, sheet->source->now_sec);
     snprintf(right, sizeof(right), "%zu guests, every %g s, %s ago", view->snapshot->count,
              (double)view->policy.interval_usec / 1e6, status_age(age_sec, age));
     size_t room = subtract_to_zero(sheet->style->columns, strlen(right) + GAP);

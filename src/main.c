@@ -48,6 +48,7 @@ struct run {
     struct config config;
     bool has_file; /* the configuration has come from one */
     struct state_dir state_dir;
+    char state_name[STATE_DIR_NAME_BYTES];
     struct service service;
     struct hypervisor *hypervisor;
     struct supervisor *supervisor;
@@ -58,6 +59,7 @@ struct run {
     int notices;                /* of commands, likewise; -1: there are none */
     bool is_noticed;            /* there is one, to be heeded by a cycle of its own */
     bool has_heeded;            /* all that commands have left so far */
+    bool is_read;               /* the state, since it was last looked at */
     uint64_t paused_until_usec; /* 0: it is not */
     bool is_stopping;
     bool is_to_reload;
@@ -106,7 +108,9 @@ static void take_signals(struct run *run)
 static void take_notices(struct run *run)
 {
     static const char *const suffixes[] = {PAUSE_SUFFIX, RESERVATION_SUFFIX, NULL};
-    if (!notice_take(run->notices, suffixes))
+    struct notice notice = notice_take(run->notices, suffixes, run->state_name);
+    run->is_read = run->is_read || notice.is_read;
+    if (!notice.has_word)
         return;
     run->is_noticed = true;
     run->has_heeded = false;
@@ -197,6 +201,24 @@ static void reload(struct run *run)
     service_ready(&run->service);
 }
 
+/* ---- what is told ---- */
+
+static struct coordinator_view last_view(const struct run *run)
+{
+    struct coordinator_view view = coordinator_view(run->coordinator);
+    if (run->sharing.has_reading)
+        view.sharing = &run->sharing.reading;
+    return view;
+}
+
+/* To who has just read what is older. */
+static void show_last(struct run *run)
+{
+    struct coordinator_view view = last_view(run);
+    run->is_read = false;
+    publisher_refresh(run->publisher, &view);
+}
+
 /* Waits until UNTIL_USEC, or for a command, and does meanwhile what is due. Returns true if it is
  * to end. */
 static bool wait_until(struct run *run, uint64_t until_usec)
@@ -206,6 +228,8 @@ static bool wait_until(struct run *run, uint64_t until_usec)
     while (!is_stopping(run) && !run->is_noticed && (now = clock_monotonic_usec()) < until_usec) {
         if (run->is_to_reload)
             reload(run);
+        if (run->is_read)
+            show_last(run);
         service_alive(&run->service);
         sleep_until(run, until_usec - now < run->service.pause_usec
                              ? until_usec
@@ -218,14 +242,6 @@ static bool wait_until(struct run *run, uint64_t until_usec)
 }
 
 /* ---- the two ways to run ---- */
-
-static struct coordinator_view last_view(const struct run *run)
-{
-    struct coordinator_view view = coordinator_view(run->coordinator);
-    if (run->sharing.has_reading)
-        view.sharing = &run->sharing.reading;
-    return view;
-}
 
 /* Tells all who want to know what has come of a cycle that began then and has returned RESULT. */
 static void tell_others(struct run *run, struct coordinator_time begin, int result)
@@ -432,7 +448,8 @@ static int publish_and_coordinate(struct run *run)
     char error[HYPERVISOR_ERROR_BYTES];
     struct publisher_config config = {
         .dir = &run->state_dir,
-        .uri = hypervisor_uri(run->hypervisor),
+        .state_name = run->state_name,
+        .is_told_of_readers = run->notices >= 0,
         .record_path = run->options->record_path,
         .record_bytes = RECORD_BYTES,
         .metrics_path = run->options->metrics_path,
@@ -522,6 +539,7 @@ static int claim(struct run *run)
 static int claim_and_supervise(struct run *run)
 {
     int status = EXIT_FAILURE;
+    state_dir_name(hypervisor_resolve_uri(run->options->uri), STATE_SUFFIX, run->state_name);
     if (claim(run) == 0) {
         run->notices = run->options->once ? -1 : notice_open(&run->state_dir);
         status = open_and_supervise(run);

@@ -13,7 +13,6 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
@@ -23,8 +22,6 @@ enum {
     METRICS_MODE = 0644,
     /* The state takes a hundredth of the time, as do the metrics. */
     OUTLET_SHARE = 100,
-    /* The time of the last reading of a state that nobody has read. */
-    NEVER_SEC = 0,
 };
 
 /* A file that is written again and again, and whether that has failed of late. */
@@ -37,7 +34,8 @@ struct outlet {
 struct publisher {
     struct publisher_config config;
     struct outlet state;
-    char state_name[STATE_DIR_NAME_BYTES];
+    bool is_read;       /* since it was written */
+    uint64_t of_usec;   /* the look that is in it */
     size_t news;        /* those that are in it */
     uint64_t calm_usec; /* when it is to be written, whatever there is */
     struct outlet metrics_file;
@@ -92,48 +90,30 @@ static size_t count_news(const struct publisher *publisher)
     return news != NULL ? *news : 0;
 }
 
-/* A new file has not been read: the first reader changes that time, as it lies before that of the
- * last writing (mount(8), relatime). */
-static void forget_readers(const struct atomic_file *file)
-{
-    futimens(file->descriptor, (struct timespec[]){{.tv_sec = NEVER_SEC}, {.tv_nsec = UTIME_OMIT}});
-}
-
 static int write_state(struct publisher *publisher, const struct coordinator_view *view)
 {
     struct record_origin origin = origin_now();
     struct atomic_file file;
     size_t news = count_news(publisher);
-    int result = state_dir_begin(publisher->config.dir, publisher->state_name, &file);
+    int result = state_dir_begin(publisher->config.dir, publisher->config.state_name, &file);
     if (result != 0)
         return result;
     result = record_write(view, &origin, false, atomic_file_add, &file);
-    forget_readers(&file);
-    result = atomic_file_end(&file, publisher->state_name, result);
+    result = atomic_file_end(&file, publisher->config.state_name, result);
     if (result == 0) {
+        publisher->is_read = false;
+        publisher->of_usec = view->snapshot->now_usec;
         publisher->news = news;
         publisher->calm_usec = clock_monotonic_usec() + PUBLISHER_CALM_USEC;
     }
     return result;
 }
 
-/* Whether somebody has read it since it was written. Where that is not noted it counts as read, and
- * where the file is gone. */
-static bool has_readers(const struct publisher *publisher)
-{
-    struct stat status;
-    struct statvfs system;
-    int directory = publisher->config.dir->directory;
-    return fstatat(directory, publisher->state_name, &status, AT_SYMLINK_NOFOLLOW) != 0 ||
-           status.st_atim.tv_sec != NEVER_SEC || fstatvfs(directory, &system) != 0 ||
-           (system.f_flag & ST_NOATIME) != 0;
-}
-
 static bool is_state_wanted(const struct publisher *publisher, const struct coordinator_view *view)
 {
     return publisher->config.log->news == NULL || publisher->news != count_news(publisher) ||
-           is_awaited(view) || clock_monotonic_usec() >= publisher->calm_usec ||
-           has_readers(publisher);
+           is_awaited(view) || publisher->is_read || !publisher->config.is_told_of_readers ||
+           clock_monotonic_usec() >= publisher->calm_usec;
 }
 
 /* ---- the metrics ---- */
@@ -279,8 +259,6 @@ int publisher_open(const struct publisher_config *config, struct publisher **ret
     publisher->record.what = "the record";
     publisher->metrics_file.what = "the metrics";
     publisher->descriptor = -1;
-    if (config->dir->directory >= 0)
-        state_dir_name(config->uri, ".json", publisher->state_name);
     int result = config->record_path != NULL ? open_record(publisher) : 0;
     if (result != 0) {
         snprintf(error, HYPERVISOR_ERROR_BYTES, "--record '%s': %s", config->record_path,
@@ -304,6 +282,13 @@ void publisher_publish(struct publisher *publisher, const struct coordinator_vie
         publish_in_turn(publisher, &publisher->metrics_file, write_metrics, view);
     if (publisher->config.record_path != NULL && result == 0)
         note_result(publisher, &publisher->record, write_record(publisher, view));
+}
+
+void publisher_refresh(struct publisher *publisher, const struct coordinator_view *view)
+{
+    publisher->is_read = true;
+    if (publisher->config.dir->directory >= 0 && publisher->of_usec != view->snapshot->now_usec)
+        publish_in_turn(publisher, &publisher->state, write_state, view);
 }
 
 void publisher_conclude(struct publisher *publisher, const struct coordinator_view *view)

@@ -1,6 +1,8 @@
 /* state.c - the state of a coordinator, read from its directory. Nothing in it is trusted. */
 #include "state.h"
 
+#include "arithmetic.h"
+#include "clock.h"
 #include "state_dir.h"
 
 #include <dirent.h>
@@ -9,10 +11,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
-#define STATE_SUFFIX ".json"
-#define LOCK_SUFFIX  ".lock"
+#define LOCK_SUFFIX ".lock"
+
+enum { NEWER_TRIES = 20, NEWER_PAUSE_NSEC = 10000000 };
 
 /* Where the service's coordinator has its state: for those who are not root. */
 #define SERVICE_DIRECTORY "/run/memory_coordinator"
@@ -40,8 +45,8 @@ static int parse_state(struct state *state, char *error)
     return record_parse(state->line, state->length, &state->record, error);
 }
 
-static int read_state(const struct state_dir *dir, const char *path, const char *name,
-                      struct state *ret_state, char *error)
+static int read_once(const struct state_dir *dir, const char *path, const char *name,
+                     struct state *ret_state, char *error)
 {
     char reason[RECORD_ERROR_BYTES];
     struct state state = {.is_running = has_holder(dir, name)};
@@ -61,6 +66,44 @@ static int read_state(const struct state_dir *dir, const char *path, const char 
     }
     *ret_state = state;
     return 0;
+}
+
+/* Older than a cycle: there may be a newer one. */
+static bool is_behind(const struct state *state)
+{
+    const struct coordinator_view *view = &state->record.view;
+    uint64_t now_usec = clock_monotonic_usec();
+    return state->is_running && view->is_connected &&
+           now_usec > add_saturated(view->snapshot->now_usec, view->policy.interval_usec);
+}
+
+static bool is_same_file(const struct stat *left, const struct stat *right)
+{
+    return left->st_ino == right->st_ino && left->st_mtim.tv_sec == right->st_mtim.tv_sec &&
+           left->st_mtim.tv_nsec == right->st_mtim.tv_nsec;
+}
+
+/* One that runs, and has a newer one, writes that as soon as its state is read. */
+static void await_newer(const struct state_dir *dir, const char *name)
+{
+    struct stat before = {0};
+    fstatat(dir->directory, name, &before, AT_SYMLINK_NOFOLLOW);
+    struct stat now = before;
+    for (int i = 0; i < NEWER_TRIES && is_same_file(&before, &now); i++) {
+        nanosleep(&(struct timespec){.tv_nsec = NEWER_PAUSE_NSEC}, NULL);
+        fstatat(dir->directory, name, &now, AT_SYMLINK_NOFOLLOW);
+    }
+}
+
+static int read_state(const struct state_dir *dir, const char *path, const char *name,
+                      struct state *ret_state, char *error)
+{
+    int result = read_once(dir, path, name, ret_state, error);
+    if (result != 0 || !is_behind(ret_state))
+        return result;
+    await_newer(dir, name);
+    state_release(ret_state);
+    return read_once(dir, path, name, ret_state, error);
 }
 
 /* ---- which file ---- */

@@ -266,6 +266,12 @@ static int64_t seconds_since(int64_t sec, int64_t now_sec)
     return __builtin_sub_overflow(now_sec, sec, &apart) || apart < 0 ? 0 : apart;
 }
 
+int64_t status_seconds_ago(const struct coordinator_view *view, int64_t now_sec)
+{
+    int64_t wall_sec = view->snapshot->wall_sec;
+    return wall_sec != 0 ? seconds_since(wall_sec, now_sec) : 0;
+}
+
 /* More than a calm state is left, three cycles, and what one of them may take. */
 static bool is_old(const struct coordinator_view *view, int64_t age_sec)
 {
@@ -281,7 +287,7 @@ static int64_t pause_left_sec(const struct coordinator_view *view, int64_t now_s
     if (until_usec == 0 || until_usec >= INT64_MAX)
         return -1;
     uint64_t left_usec = subtract_to_zero(until_usec, view->snapshot->now_usec);
-    int64_t age_sec = seconds_since(view->snapshot->wall_sec, now_sec);
+    int64_t age_sec = status_seconds_ago(view, now_sec);
     return (int64_t)subtract_to_zero(left_usec / USEC_PER_SEC, (uint64_t)age_sec);
 }
 
@@ -328,7 +334,7 @@ size_t status_warnings(const struct coordinator_view *view, const struct status_
     else if (is_old(view, age_sec))
         snprintf(lines[count++], STATUS_WHY_BYTES,
                  "THE COORDINATOR IS SILENT: it runs, but this state is %s old", age);
-    status_age(seconds_since(view->snapshot->wall_sec, source->now_sec), age);
+    status_age(status_seconds_ago(view, source->now_sec), age);
     if (!view->is_connected)
         snprintf(lines[count++], STATUS_WHY_BYTES,
                  "NOT CONNECTED to the hypervisor: the guests are as they were %s ago", age);
@@ -361,7 +367,7 @@ void status_write_head(FILE *out, const struct coordinator_view *view,
     char uri[TEXT_BYTES];
     char age[STATUS_SIZE_BYTES];
     text_fit(view->uri, URI_COLUMNS, TEXT_CUT_MIDDLE, uri);
-    status_age(seconds_since(source->written_sec, source->now_sec), age);
+    status_age(status_seconds_ago(view, source->now_sec), age);
     fprintf(out, "%s, every %g s, as of %s ago, pid %" PRId64 "%s\n", uri,
             (double)view->policy.interval_usec / USEC_PER_SEC, age, source->pid,
             goal_text(view->policy.goal));

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 static const char *const suffixes[] = {".pause", ".reservation", NULL};
@@ -38,6 +39,13 @@ static bool is_readable(int descriptor)
     return poll(&(struct pollfd){.fd = descriptor, .events = POLLIN}, 1, 0) == 1;
 }
 
+static bool takes_word(const struct bench *bench)
+{
+    struct notice notice = notice_take(bench->notices, suffixes, "uri.json");
+    ck_assert(!notice.is_read);
+    return notice.has_word;
+}
+
 static const struct {
     const char *name;
     bool want;
@@ -51,21 +59,51 @@ START_TEST(notices_what_comes_and_goes)
     struct bench bench = open_bench();
     const char *name = names[_i].name;
     ck_assert(!is_readable(bench.notices));
-    ck_assert(!notice_take(bench.notices, suffixes));
+    ck_assert(!takes_word(&bench));
     ck_assert_int_eq(state_dir_write(&bench.dir, name, "x", 1), 0);
     ck_assert(is_readable(bench.notices));
-    ck_assert_msg(notice_take(bench.notices, suffixes) == names[_i].want, "%s comes", name);
-    ck_assert(!notice_take(bench.notices, suffixes)); /* once */
+    ck_assert_msg(takes_word(&bench) == names[_i].want, "%s comes", name);
+    ck_assert(!takes_word(&bench)); /* once */
     ck_assert_int_eq(unlinkat(bench.dir.directory, name, 0), 0);
-    ck_assert_msg(notice_take(bench.notices, suffixes) == names[_i].want, "%s goes", name);
+    ck_assert_msg(takes_word(&bench) == names[_i].want, "%s goes", name);
     int descriptor = openat(bench.dir.directory, name, O_WRONLY | O_CREAT, 0600);
     ck_assert_int_ge(descriptor, 0);
     ck_assert_int_eq(write(descriptor, "x", 1), 1);
-    ck_assert(!notice_take(bench.notices, suffixes)); /* not whole yet */
+    ck_assert(!takes_word(&bench)); /* not whole yet */
     close(descriptor);
-    ck_assert_msg(notice_take(bench.notices, suffixes) == names[_i].want, "%s is written", name);
+    ck_assert_msg(takes_word(&bench) == names[_i].want, "%s is written", name);
     ck_assert_int_eq(renameat(bench.dir.directory, name, bench.dir.directory, "aside"), 0);
-    ck_assert_msg(notice_take(bench.notices, suffixes) == names[_i].want, "%s is moved", name);
+    ck_assert_msg(takes_word(&bench) == names[_i].want, "%s is moved", name);
+    close_bench(&bench);
+}
+END_TEST
+
+static void read_one(const struct bench *bench, const char *name)
+{
+    char *bytes;
+    size_t length;
+    ck_assert_int_eq(state_dir_read(&bench->dir, name, &bytes, &length), 0);
+    free(bytes);
+}
+
+/* That somebody reads word is none, nor that somebody reads what is another one's. */
+START_TEST(notices_that_a_file_is_read)
+{
+    static const char *const others[] = {"uri.pause", "other.json", "uri.json.x"};
+    struct bench bench = open_bench();
+    ck_assert_int_eq(state_dir_write(&bench.dir, "uri.json", "x", 1), 0);
+    for (size_t i = 0; i < COUNT_OF(others); i++)
+        ck_assert_int_eq(state_dir_write(&bench.dir, others[i], "x", 1), 0);
+    ck_assert(takes_word(&bench));
+    for (size_t i = 0; i < COUNT_OF(others); i++) {
+        read_one(&bench, others[i]);
+        ck_assert(!takes_word(&bench));
+    }
+    read_one(&bench, "uri.json");
+    ck_assert(is_readable(bench.notices));
+    struct notice notice = notice_take(bench.notices, suffixes, "uri.json");
+    ck_assert(notice.is_read && !notice.has_word);
+    ck_assert(!takes_word(&bench)); /* once */
     close_bench(&bench);
 }
 END_TEST
@@ -78,7 +116,7 @@ START_TEST(finds_one_among_many)
         snprintf(name, sizeof(name), "%u.%s", i, i == 200 ? "pause" : "json");
         ck_assert_int_eq(state_dir_write(&bench.dir, name, "x", 1), 0);
     }
-    ck_assert(notice_take(bench.notices, suffixes));
+    ck_assert(takes_word(&bench));
     ck_assert(!is_readable(bench.notices)); /* all are taken */
     close_bench(&bench);
 }
@@ -91,7 +129,7 @@ START_TEST(without_a_directory_there_is_nothing_to_notice)
     ck_assert_int_eq(notice_open(&STATE_DIR_NONE), -1);
     ck_assert_int_eq(notice_open(&(struct state_dir){plain, -1}), -1);
     close(plain);
-    ck_assert(!notice_take(-1, suffixes));
+    ck_assert(!notice_take(-1, suffixes, "uri.json").has_word);
     close_bench(&bench);
 }
 END_TEST
@@ -101,6 +139,7 @@ Suite *make_suite(void)
     Suite *suite = suite_create("notice");
     TCase *cases = tcase_create("cases");
     tcase_add_loop_test(cases, notices_what_comes_and_goes, 0, COUNT_OF(names));
+    tcase_add_test(cases, notices_that_a_file_is_read);
     tcase_add_test(cases, finds_one_among_many);
     tcase_add_test(cases, without_a_directory_there_is_nothing_to_notice);
     suite_add_tcase(suite, cases);

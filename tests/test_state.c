@@ -1,4 +1,5 @@
 /* test_state.c - finding and reading what a coordinator has left, and telling whether it runs. */
+#include "clock.h"
 #include "state.h"
 
 #include "sample.h"
@@ -35,19 +36,28 @@ static void close_directory(void)
     ck_assert_int_eq(system(command), 0);
 }
 
-static void claim_and_write(const char *uri, struct state_dir *dir)
+/* A state of the look at NOW_USEC. */
+static void write_one(const struct state_dir *dir, const char *uri, bool is_connected,
+                      uint64_t now_usec)
 {
     char name[STATE_DIR_NAME_BYTES];
-    char reason[STATE_DIR_ERROR_BYTES];
     struct record_origin origin = {.pid = getpid(), .written_sec = SAMPLE_WRITTEN_SEC};
     struct sample sample;
     sample_make(&sample);
     sample.view.uri = uri;
-    ck_assert_int_eq(state_dir_claim(directory, uri, dir, reason), 0);
+    sample.view.is_connected = is_connected;
+    sample.snapshot.now_usec = now_usec;
     char *line = record_format(&sample.view, &origin, true);
-    state_dir_name(uri, ".json", name);
+    state_dir_name(uri, STATE_SUFFIX, name);
     ck_assert_int_eq(state_dir_write(dir, name, line, strlen(line)), 0);
     free(line);
+}
+
+static void claim_and_write(const char *uri, struct state_dir *dir)
+{
+    char reason[STATE_DIR_ERROR_BYTES];
+    ck_assert_int_eq(state_dir_claim(directory, uri, dir, reason), 0);
+    write_one(dir, uri, true, clock_monotonic_usec());
 }
 
 /* Leaves the state of URI, as one that is gone. */
@@ -92,6 +102,58 @@ static void put(const char *name, const char *text)
     fputs(text, file);
     fclose(file);
 }
+
+/* The naps that are taken while a newer one is waited for; with the third it comes, if there is one
+ * at all. */
+static unsigned int naps;
+static uint64_t newer_usec; /* the look that is in it; 0: there is none */
+
+int __wrap_nanosleep(const struct timespec *wanted, struct timespec *ret_left);
+
+int __wrap_nanosleep(const struct timespec *wanted, struct timespec *ret_left)
+{
+    (void)wanted;
+    (void)ret_left;
+    if (++naps == 3 && newer_usec != 0) {
+        struct state_dir dir = STATE_DIR_NONE;
+        ck_assert_int_eq(state_dir_open(directory, &dir), 0);
+        write_one(&dir, "qemu:///system", true, newer_usec);
+        state_dir_release(&dir);
+    }
+    return 0;
+}
+
+/* The sample's coordinator has a cycle every 2 s. */
+static const struct {
+    uint64_t age_usec;
+    bool is_running;
+    bool is_connected;
+    bool is_newer_there;
+    unsigned int want_naps;
+} ages[] = {
+    {3 * SEC, true, true, true, 3},  {3 * SEC, true, true, false, 20}, {SEC, true, true, true, 0},
+    {3 * SEC, false, true, true, 0}, {3 * SEC, true, false, true, 0},
+};
+
+START_TEST(waits_for_what_is_newer_than_a_cycle)
+{
+    struct state_dir dir = STATE_DIR_NONE;
+    pid_t pid = ages[_i].is_running ? start("qemu:///system") : 0;
+    ck_assert_int_eq(state_dir_open(directory, &dir), 0);
+    uint64_t now_usec = clock_monotonic_usec();
+    uint64_t old_usec = now_usec - ages[_i].age_usec;
+    write_one(&dir, "qemu:///system", ages[_i].is_connected, old_usec);
+    naps = 0;
+    newer_usec = ages[_i].is_newer_there ? now_usec : 0;
+    ck_assert_msg(state_read(directory, NULL, &state, error) == 0, "%s", error);
+    ck_assert_uint_eq(naps, ages[_i].want_naps);
+    ck_assert_uint_eq(state.record.view.snapshot->now_usec,
+                      ages[_i].want_naps == 3 ? now_usec : old_usec);
+    state_dir_release(&dir);
+    if (pid != 0)
+        end(pid);
+}
+END_TEST
 
 START_TEST(reads_the_only_one)
 {
@@ -196,6 +258,7 @@ Suite *make_suite(void)
     TCase *cases = tcase_create("reading");
     tcase_add_checked_fixture(cases, open_directory, close_directory);
     tcase_add_test(cases, reads_the_only_one);
+    tcase_add_loop_test(cases, waits_for_what_is_newer_than_a_cycle, 0, COUNT_OF(ages));
     tcase_add_test(cases, is_told_which);
     tcase_add_test(cases, prefers_the_one_that_runs);
     tcase_add_test(cases, says_where_it_looked);

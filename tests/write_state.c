@@ -1,5 +1,6 @@
 /* write_state.c - write_state DIRECTORY [SECONDS]: the sample host's state, as a coordinator would
  * leave it; with SECONDS it has its lock and writes it anew every 0.2 s for so long. */
+#include "clock.h"
 #include "record.h"
 #include "sample.h"
 #include "state_dir.h"
@@ -41,6 +42,7 @@ static int write_turn(const struct state_dir *dir, uint64_t turn)
     struct sample sample;
     sample_make(&sample);
     sample.snapshot.wall_sec = origin.written_sec;
+    sample.snapshot.now_usec = clock_monotonic_usec();
     for (size_t i = 0; i < SAMPLE_GUESTS; i++)
         if (sample.domains[i].last_update_sec.known)
             sample.domains[i].last_update_sec.value +=
