@@ -955,7 +955,11 @@ static void wish_for_cache(struct policy_decision *decision)
 {
     uint64_t cache = subtract_to_zero(decision->used_kib, decision->claimed_kib);
     uint64_t all = add_saturated(decision->needed_kib + cache, decision->headroom_kib);
-    uint64_t most = add_saturated(CACHE_FACTOR * decision->needed_kib, decision->headroom_kib);
+    /* What it needs on top of that since the last report, or seems to while its balloon moves, is
+     * not multiplied before it has lasted. */
+    uint64_t lasting = subtract_to_zero(min_u64(decision->needed_kib, decision->claimed_kib),
+                                        decision->growth_kib);
+    uint64_t most = add_saturated(CACHE_FACTOR * lasting, decision->headroom_kib);
     uint64_t wish = clamp(min_u64(all, most), decision->min_kib, decision->max_kib);
     if (decision->overclaims || cache == 0)
         return;

@@ -186,7 +186,15 @@ static void run_with_cache(struct world *world, uint64_t cache_kib, unsigned int
     cache(world, 0, cache_kib);
 }
 
-/* It needs 180 MiB: fed to as much again, whatever it would cache. */
+/* Every so many reports one is of a moment at which that of a cache is hidden: as when a balloon
+ * gives memory back, and the kernel counts it before it has it. */
+static const struct {
+    unsigned int period;
+    uint64_t hidden_kib;
+} glimpses[] = {{1, 0}, {3, 44 * MIB}, {4, 60 * MIB}, {7, 44 * MIB}};
+
+/* It needs 180 MiB: fed to as much again, whatever it would cache, and what it seems to need for a
+ * moment. */
 START_TEST(page_cache_is_fed_only_so_far)
 {
     struct world world = world_make_course(16 * GIB);
@@ -194,7 +202,8 @@ START_TEST(page_cache_is_fed_only_so_far)
         uint64_t size = world.domains[0].actual_kib.value;
         world.used_kib[0] = size - 10 * MIB;
         world_report(&world.domains[0], world.used_kib[0], world.snapshot.now_usec / SEC);
-        run_with_cache(&world, world.used_kib[0] - 180 * MIB, 1);
+        uint64_t hidden = i % glimpses[_i].period == 1 ? glimpses[_i].hidden_kib : 0;
+        run_with_cache(&world, world.used_kib[0] - 180 * MIB - hidden, 1);
     }
     uint64_t most = 2 * 180 * MIB + DEFAULT_HEADROOM_KIB;
     ck_assert_uint_le(world.domains[0].actual_kib.value, most);
@@ -749,7 +758,7 @@ Suite *make_suite(void)
     suite_add_tcase(suite, balloons);
 
     TCase *memory = tcase_create("memory");
-    tcase_add_test(memory, page_cache_is_fed_only_so_far);
+    tcase_add_loop_test(memory, page_cache_is_fed_only_so_far, 0, COUNT_OF(glimpses));
     tcase_add_test(memory, page_cache_is_served_last);
     tcase_add_loop_test(memory, page_cache_is_given, 0, COUNT_OF(cache_rows));
     tcase_add_test(memory, a_guest_that_swaps_in_is_not_made_to_give);
