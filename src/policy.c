@@ -381,6 +381,7 @@ static void learn_use(struct policy_memory *memory, struct use use, uint64_t now
     if (memory->peak_kib - steady_used < DEAD_BAND_KIB) /* its long tail is not worth waiting for */
         memory->peak_kib = steady_used;
     memory->used_kib = use.used_kib;
+    memory->former_kib = memory->needed_kib;
     memory->needed_kib = use.needed_kib;
     memory->believed_kib = believed_kib(memory, memory->steady_kib);
     memory->used_usec = now_usec;
@@ -391,6 +392,7 @@ static void start_use(struct policy_memory *memory, struct use use, uint64_t now
 {
     memory->used_kib = memory->peak_kib = use.used_kib;
     memory->needed_kib = memory->steady_kib = use.needed_kib;
+    memory->former_kib = 0;
     memory->believed_kib = believed_kib(memory, memory->steady_kib);
     memory->growth_kib_per_sec = memory->rate_kib_per_sec = 0;
     memory->used_usec = now_usec;
@@ -879,6 +881,7 @@ static void reckon_needs(struct policy_decision *decision, const struct policy_c
     decision->peak_kib = memory->peak_kib;
     decision->jitter_kib = memory->jitter_kib;
     decision->claimed_kib = memory->needed_kib;
+    decision->lasting_kib = min_u64(memory->needed_kib, memory->former_kib);
     if (memory->counts_balloon)
         decision->doubt_kib = surge_kib(config, elapsed_usec(memory->used_usec, now_usec));
     decision->needed_kib = needed_kib(decision, domain, memory, now_usec);
@@ -955,11 +958,8 @@ static void wish_for_cache(struct policy_decision *decision)
 {
     uint64_t cache = subtract_to_zero(decision->used_kib, decision->claimed_kib);
     uint64_t all = add_saturated(decision->needed_kib + cache, decision->headroom_kib);
-    /* What it needs on top of that since the last report, or seems to while its balloon moves, is
-     * not multiplied before it has lasted. */
-    uint64_t lasting = subtract_to_zero(min_u64(decision->needed_kib, decision->claimed_kib),
-                                        decision->growth_kib);
-    uint64_t most = add_saturated(CACHE_FACTOR * lasting, decision->headroom_kib);
+    /* A report of while the balloon moves may miss what the kernel does not count as free yet. */
+    uint64_t most = add_saturated(CACHE_FACTOR * decision->lasting_kib, decision->headroom_kib);
     uint64_t wish = clamp(min_u64(all, most), decision->min_kib, decision->max_kib);
     if (decision->overclaims || cache == 0)
         return;

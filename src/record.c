@@ -362,6 +362,7 @@ static const struct field memory_fields[] = {
     FIELD(policy_memory, KIND_U64, swing_kib),
     FIELD(policy_memory, KIND_U64, jitter_kib),
     FIELD(policy_memory, KIND_U64, needed_kib),
+    FIELD(policy_memory, KIND_U64, former_kib),
     FIELD(policy_memory, KIND_U64, steady_kib),
     FIELD(policy_memory, KIND_U64, believed_kib),
     FIELD(policy_memory, KIND_U64, growth_kib_per_sec),

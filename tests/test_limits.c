@@ -191,7 +191,8 @@ static void run_with_cache(struct world *world, uint64_t cache_kib, unsigned int
 static const struct {
     unsigned int period;
     uint64_t hidden_kib;
-} glimpses[] = {{1, 0}, {3, 44 * MIB}, {4, 60 * MIB}, {7, 44 * MIB}};
+} glimpses[] = {{1, 0},        {3, 44 * MIB},  {7, 44 * MIB},  {3, 90 * MIB},
+                {5, 90 * MIB}, {5, 150 * MIB}, {20, 150 * MIB}};
 
 /* It needs 180 MiB: fed to as much again, whatever it would cache, and what it seems to need for a
  * moment. */
