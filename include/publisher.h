@@ -12,8 +12,6 @@
 #include "log.h"
 #include "state_dir.h"
 
-#include <stdbool.h>
-
 /* A state without news that nobody reads is written this often, so that it tells of one who lives.
  */
 enum { PUBLISHER_CALM_USEC = 5000000 };
@@ -21,11 +19,11 @@ enum { PUBLISHER_CALM_USEC = 5000000 };
 struct publisher_config {
     const struct state_dir *dir; /* where the state file is; one that is not there: there is none */
     const char *state_name;      /* the state file's */
-    bool is_told_of_readers;     /* by publisher_refresh(); else somebody may have read it */
-    const char *record_path;     /* NULL: no record */
-    uint64_t record_bytes;       /* a record that would be larger is put aside, as PATH.1 */
-    const char *metrics_path;    /* for node_exporter, which runs as another user; NULL: none */
-    const struct log *log;       /* whose news are counted; else each cycle is news */
+    int notices;             /* of its readers, for publisher_refresh(); negative: there are none */
+    const char *record_path; /* NULL: no record */
+    uint64_t record_bytes;   /* a record that would be larger is put aside, as PATH.1 */
+    const char *metrics_path; /* for node_exporter, which runs as another user; NULL: none */
+    const struct log *log;    /* whose news are counted; else each cycle is news */
 };
 
 struct publisher;
@@ -49,8 +47,8 @@ int publisher_open(const struct publisher_config *config, struct publisher **ret
 void publisher_publish(struct publisher *publisher, const struct coordinator_view *view,
                        uint64_t begin_usec, int result);
 
-/* Somebody has read the state: if it is not of the last cycle it is written anew now, else after
- * the next one. */
+/* Somebody has read the state, or taken it away: if it is not of the last cycle it is written anew
+ * now, else after the next one. */
 void publisher_refresh(struct publisher *publisher, const struct coordinator_view *view);
 
 /* Writes the state of the last cycle there will be, whatever is in it. */

@@ -59,7 +59,7 @@ struct run {
     int notices;                /* of commands, likewise; -1: there are none */
     bool is_noticed;            /* there is one, to be heeded by a cycle of its own */
     bool has_heeded;            /* all that commands have left so far */
-    bool is_read;               /* the state, since it was last looked at */
+    bool is_read;               /* the state, by somebody who may want a newer one */
     uint64_t paused_until_usec; /* 0: it is not */
     bool is_stopping;
     bool is_to_reload;
@@ -226,10 +226,10 @@ static bool wait_until(struct run *run, uint64_t until_usec)
     uint64_t now;
     take_notices(run);
     while (!is_stopping(run) && !run->is_noticed && (now = clock_monotonic_usec()) < until_usec) {
-        if (run->is_to_reload)
-            reload(run);
         if (run->is_read)
             show_last(run);
+        if (run->is_to_reload)
+            reload(run);
         service_alive(&run->service);
         sleep_until(run, until_usec - now < run->service.pause_usec
                              ? until_usec
@@ -449,7 +449,7 @@ static int publish_and_coordinate(struct run *run)
     struct publisher_config config = {
         .dir = &run->state_dir,
         .state_name = run->state_name,
-        .is_told_of_readers = run->notices >= 0,
+        .notices = run->notices,
         .record_path = run->options->record_path,
         .record_bytes = RECORD_BYTES,
         .metrics_path = run->options->metrics_path,

@@ -1,29 +1,47 @@
 /* notice.c - files that come and go in the state directory, or are read, by inotify. */
 #include "notice.h"
 
+#include <errno.h>
 #include <limits.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/inotify.h>
 #include <unistd.h>
 
-/* By its descriptor: what has taken the directory's place is not watched. */
+/* Where PATH is a way to NAME in the directory, or to the directory itself: by its descriptor, as
+ * what has taken its place is not watched. */
+static void find(const struct state_dir *dir, const char *name, char path[PATH_MAX])
+{
+    snprintf(path, PATH_MAX, "/proc/self/fd/%d/%s", dir->directory, name);
+}
+
 int notice_open(const struct state_dir *dir)
 {
-    char path[64];
+    char path[PATH_MAX];
     if (dir->directory < 0)
         return -1;
     int descriptor = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
     if (descriptor < 0)
         return -1;
-    const uint32_t kinds =
-        IN_MOVED_TO | IN_MOVED_FROM | IN_CLOSE_WRITE | IN_DELETE | IN_ACCESS | IN_ONLYDIR;
-    snprintf(path, sizeof(path), "/proc/self/fd/%d", dir->directory);
-    if (inotify_add_watch(descriptor, path, kinds) >= 0)
+    find(dir, "", path);
+    if (inotify_add_watch(descriptor, path,
+                          IN_MOVED_TO | IN_MOVED_FROM | IN_CLOSE_WRITE | IN_DELETE | IN_ONLYDIR) >=
+        0)
         return descriptor;
     close(descriptor);
     return -1;
+}
+
+/* One reader is as good as many, and each would wake us. */
+int notice_await_reader(int descriptor, const struct state_dir *dir, const char *name)
+{
+    char path[PATH_MAX];
+    if (descriptor < 0)
+        return -EBADF;
+    find(dir, name, path);
+    return inotify_add_watch(descriptor, path, IN_ACCESS | IN_ONESHOT | IN_DONT_FOLLOW) >= 0
+               ? 0
+               : -errno;
 }
 
 static bool ends_in_one_of(const char *name, const char *const suffixes[])
@@ -39,11 +57,10 @@ static void take(const struct inotify_event *event, const char *const suffixes[]
                  struct notice *notice)
 {
     const char *of = event->len > 0 ? event->name : "";
-    bool is_overflow = (event->mask & IN_Q_OVERFLOW) != 0;
-    if (is_overflow || (event->mask & IN_ACCESS) != 0)
-        notice->is_read = notice->is_read || is_overflow || strcmp(of, name) == 0;
-    if (is_overflow || (event->mask & IN_ACCESS) == 0)
-        notice->has_word = notice->has_word || is_overflow || ends_in_one_of(of, suffixes);
+    bool is_all = (event->mask & IN_Q_OVERFLOW) != 0;
+    bool is_gone = (event->mask & (IN_DELETE | IN_MOVED_FROM)) != 0 && strcmp(of, name) == 0;
+    notice->has_word = notice->has_word || is_all || ends_in_one_of(of, suffixes);
+    notice->is_read = notice->is_read || is_all || is_gone || (event->mask & IN_ACCESS) != 0;
 }
 
 struct notice notice_take(int descriptor, const char *const suffixes[], const char *name)

@@ -4,6 +4,7 @@
 #include "atomic_file.h"
 #include "clock.h"
 #include "metrics.h"
+#include "notice.h"
 #include "record.h"
 
 #include <errno.h>
@@ -34,7 +35,7 @@ struct outlet {
 struct publisher {
     struct publisher_config config;
     struct outlet state;
-    bool is_read;       /* since it was written */
+    bool is_read;       /* since it was written, or may have been */
     uint64_t of_usec;   /* the look that is in it */
     size_t news;        /* those that are in it */
     uint64_t calm_usec; /* when it is to be written, whatever there is */
@@ -94,14 +95,16 @@ static int write_state(struct publisher *publisher, const struct coordinator_vie
 {
     struct record_origin origin = origin_now();
     struct atomic_file file;
+    const struct publisher_config *config = &publisher->config;
     size_t news = count_news(publisher);
-    int result = state_dir_begin(publisher->config.dir, publisher->config.state_name, &file);
+    int result = state_dir_begin(config->dir, config->state_name, &file);
     if (result != 0)
         return result;
     result = record_write(view, &origin, false, atomic_file_add, &file);
-    result = atomic_file_end(&file, publisher->config.state_name, result);
+    result = atomic_file_end(&file, config->state_name, result);
     if (result == 0) {
-        publisher->is_read = false;
+        publisher->is_read =
+            notice_await_reader(config->notices, config->dir, config->state_name) != 0;
         publisher->of_usec = view->snapshot->now_usec;
         publisher->news = news;
         publisher->calm_usec = clock_monotonic_usec() + PUBLISHER_CALM_USEC;
@@ -112,8 +115,7 @@ static int write_state(struct publisher *publisher, const struct coordinator_vie
 static bool is_state_wanted(const struct publisher *publisher, const struct coordinator_view *view)
 {
     return publisher->config.log->news == NULL || publisher->news != count_news(publisher) ||
-           is_awaited(view) || publisher->is_read || !publisher->config.is_told_of_readers ||
-           clock_monotonic_usec() >= publisher->calm_usec;
+           is_awaited(view) || publisher->is_read || clock_monotonic_usec() >= publisher->calm_usec;
 }
 
 /* ---- the metrics ---- */

@@ -83,13 +83,13 @@ static bool is_same_file(const struct stat *left, const struct stat *right)
            left->st_mtim.tv_nsec == right->st_mtim.tv_nsec;
 }
 
-/* One that runs, and has a newer one, writes that as soon as its state is read. */
-static void await_newer(const struct state_dir *dir, const char *name)
+/* One that runs, and has a newer one, writes that as soon as its state is read. BEFORE is the file
+ * as it was before that. */
+static void await_newer(const struct state_dir *dir, const char *name, const struct stat *before)
 {
-    struct stat before = {0};
-    fstatat(dir->directory, name, &before, AT_SYMLINK_NOFOLLOW);
-    struct stat now = before;
-    for (int i = 0; i < NEWER_TRIES && is_same_file(&before, &now); i++) {
+    struct stat now = *before;
+    fstatat(dir->directory, name, &now, AT_SYMLINK_NOFOLLOW);
+    for (int i = 0; i < NEWER_TRIES && is_same_file(before, &now); i++) {
         nanosleep(&(struct timespec){.tv_nsec = NEWER_PAUSE_NSEC}, NULL);
         fstatat(dir->directory, name, &now, AT_SYMLINK_NOFOLLOW);
     }
@@ -98,12 +98,18 @@ static void await_newer(const struct state_dir *dir, const char *name)
 static int read_state(const struct state_dir *dir, const char *path, const char *name,
                       struct state *ret_state, char *error)
 {
+    struct stat before = {0};
+    struct state newer;
+    fstatat(dir->directory, name, &before, AT_SYMLINK_NOFOLLOW);
     int result = read_once(dir, path, name, ret_state, error);
     if (result != 0 || !is_behind(ret_state))
         return result;
-    await_newer(dir, name);
+    await_newer(dir, name, &before);
+    if (read_once(dir, path, name, &newer, error) != 0)
+        return 0;
     state_release(ret_state);
-    return read_once(dir, path, name, ret_state, error);
+    *ret_state = newer;
+    return 0;
 }
 
 /* ---- which file ---- */

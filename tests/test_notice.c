@@ -41,7 +41,7 @@ static bool is_readable(int descriptor)
 
 static bool takes_word(const struct bench *bench)
 {
-    struct notice notice = notice_take(bench->notices, suffixes, "uri.json");
+    struct notice notice = notice_take(bench->notices, suffixes, "of-nobody.json");
     ck_assert(!notice.is_read);
     return notice.has_word;
 }
@@ -86,24 +86,61 @@ static void read_one(const struct bench *bench, const char *name)
     free(bytes);
 }
 
-/* That somebody reads word is none, nor that somebody reads what is another one's. */
-START_TEST(notices_that_a_file_is_read)
+static bool takes_reader(const struct bench *bench)
 {
-    static const char *const others[] = {"uri.pause", "other.json", "uri.json.x"};
+    struct notice notice = notice_take(bench->notices, suffixes, "uri.json");
+    ck_assert(!notice.has_word);
+    return notice.is_read;
+}
+
+/* The first time, of the file that there is then: who reads on does not wake us again, nor do we
+ * wake ourselves by what we read. */
+START_TEST(notices_who_was_awaited)
+{
+    static const char *const others[] = {"uri.pause", "other.json"};
     struct bench bench = open_bench();
+    ck_assert_int_eq(notice_await_reader(bench.notices, &bench.dir, "uri.json"), -ENOENT);
+    ck_assert_int_eq(notice_await_reader(-1, &bench.dir, "uri.json"), -EBADF);
     ck_assert_int_eq(state_dir_write(&bench.dir, "uri.json", "x", 1), 0);
     for (size_t i = 0; i < COUNT_OF(others); i++)
         ck_assert_int_eq(state_dir_write(&bench.dir, others[i], "x", 1), 0);
     ck_assert(takes_word(&bench));
-    for (size_t i = 0; i < COUNT_OF(others); i++) {
-        read_one(&bench, others[i]);
-        ck_assert(!takes_word(&bench));
+    for (unsigned int i = 0; i < 3; i++) {
+        read_one(&bench, "uri.json"); /* who is not awaited is not noticed */
+        ck_assert(!is_readable(bench.notices));
+        ck_assert_int_eq(notice_await_reader(bench.notices, &bench.dir, "uri.json"), 0);
+        for (size_t k = 0; k < COUNT_OF(others); k++)
+            read_one(&bench, others[k]);
+        ck_assert(!is_readable(bench.notices));
+        read_one(&bench, "uri.json");
+        ck_assert(takes_reader(&bench));
     }
+    /* The file that takes its place is another one. */
+    ck_assert_int_eq(notice_await_reader(bench.notices, &bench.dir, "uri.json"), 0);
+    ck_assert_int_eq(state_dir_write(&bench.dir, "uri.json", "y", 1), 0);
+    ck_assert(!takes_reader(&bench));
     read_one(&bench, "uri.json");
-    ck_assert(is_readable(bench.notices));
-    struct notice notice = notice_take(bench.notices, suffixes, "uri.json");
-    ck_assert(notice.is_read && !notice.has_word);
-    ck_assert(!takes_word(&bench)); /* once */
+    ck_assert(!is_readable(bench.notices));
+    close_bench(&bench);
+}
+END_TEST
+
+START_TEST(notices_that_what_is_read_is_gone)
+{
+    struct bench bench = open_bench();
+    for (unsigned int i = 0; i < 2; i++) {
+        ck_assert_int_eq(state_dir_write(&bench.dir, "uri.json", "x", 1), 0);
+        ck_assert_int_eq(state_dir_write(&bench.dir, "other.json", "x", 1), 0);
+        ck_assert(!takes_reader(&bench));
+        ck_assert_int_eq(unlinkat(bench.dir.directory, "other.json", 0), 0);
+        ck_assert(!takes_reader(&bench));
+        if (i == 0)
+            ck_assert_int_eq(unlinkat(bench.dir.directory, "uri.json", 0), 0);
+        else
+            ck_assert_int_eq(renameat(bench.dir.directory, "uri.json", bench.dir.directory, "x"),
+                             0);
+        ck_assert(takes_reader(&bench));
+    }
     close_bench(&bench);
 }
 END_TEST
@@ -139,7 +176,8 @@ Suite *make_suite(void)
     Suite *suite = suite_create("notice");
     TCase *cases = tcase_create("cases");
     tcase_add_loop_test(cases, notices_what_comes_and_goes, 0, COUNT_OF(names));
-    tcase_add_test(cases, notices_that_a_file_is_read);
+    tcase_add_test(cases, notices_who_was_awaited);
+    tcase_add_test(cases, notices_that_what_is_read_is_gone);
     tcase_add_test(cases, finds_one_among_many);
     tcase_add_test(cases, without_a_directory_there_is_nothing_to_notice);
     suite_add_tcase(suite, cases);

@@ -1,5 +1,6 @@
 /* test_publisher.c - the state file and the record, and what happens where they cannot be written.
  */
+#include "notice.h"
 #include "publisher.h"
 #include "record.h"
 #include "support.h"
@@ -49,7 +50,7 @@ static struct bench *open_bench(uint64_t record_bytes)
         .uri = "test:///default", .is_connected = true, .snapshot = &bench->snapshot};
     bench->config = (struct publisher_config){.dir = &bench->dir,
                                               .state_name = STATE,
-                                              .is_told_of_readers = true,
+                                              .notices = notice_open(&bench->dir),
                                               .record_path = bench->record_path,
                                               .record_bytes = record_bytes,
                                               .log = &bench->log};
@@ -62,6 +63,7 @@ static void close_bench(struct bench *bench)
 {
     char command[128];
     publisher_close(bench->publisher);
+    close(bench->config.notices);
     fclose(bench->log.stream);
     free(bench->text);
     close(bench->dir.directory);
@@ -225,7 +227,8 @@ START_TEST(where_readers_are_not_told_of_each_cycle_is_the_state)
     struct bench *bench = open_state_bench();
     char error[HYPERVISOR_ERROR_BYTES];
     publisher_close(bench->publisher);
-    bench->config.is_told_of_readers = false;
+    close(bench->config.notices);
+    bench->config.notices = -1;
     ck_assert_int_eq(publisher_open(&bench->config, &bench->publisher, error), 0);
     for (unsigned int i = 0; i < 3; i++)
         ck_assert(publishes_state(bench));

@@ -107,6 +107,27 @@ static void put(const char *name, const char *text)
  * at all. */
 static unsigned int naps;
 static uint64_t newer_usec; /* the look that is in it; 0: there is none */
+static bool is_prompt;      /* it comes as soon as the old one is read */
+
+static void write_newer(void)
+{
+    struct state_dir dir = STATE_DIR_NONE;
+    ck_assert_int_eq(state_dir_open(directory, &dir), 0);
+    write_one(&dir, "qemu:///system", true, newer_usec);
+    state_dir_release(&dir);
+}
+
+/* The second look at the file is the first after it was read. */
+int __real_fstatat(int dir, const char *name, struct stat *ret_status, int flags);
+int __wrap_fstatat(int dir, const char *name, struct stat *ret_status, int flags);
+
+int __wrap_fstatat(int dir, const char *name, struct stat *ret_status, int flags)
+{
+    static unsigned int looks;
+    if (is_prompt && ++looks == 2)
+        write_newer();
+    return __real_fstatat(dir, name, ret_status, flags);
+}
 
 int __wrap_nanosleep(const struct timespec *wanted, struct timespec *ret_left);
 
@@ -114,12 +135,8 @@ int __wrap_nanosleep(const struct timespec *wanted, struct timespec *ret_left)
 {
     (void)wanted;
     (void)ret_left;
-    if (++naps == 3 && newer_usec != 0) {
-        struct state_dir dir = STATE_DIR_NONE;
-        ck_assert_int_eq(state_dir_open(directory, &dir), 0);
-        write_one(&dir, "qemu:///system", true, newer_usec);
-        state_dir_release(&dir);
-    }
+    if (++naps == 3 && newer_usec != 0)
+        write_newer();
     return 0;
 }
 
@@ -152,6 +169,24 @@ START_TEST(waits_for_what_is_newer_than_a_cycle)
     state_dir_release(&dir);
     if (pid != 0)
         end(pid);
+}
+END_TEST
+
+START_TEST(needs_no_wait_for_what_came_while_it_read)
+{
+    pid_t pid = start("qemu:///system");
+    struct state_dir dir = STATE_DIR_NONE;
+    ck_assert_int_eq(state_dir_open(directory, &dir), 0);
+    newer_usec = clock_monotonic_usec();
+    write_one(&dir, "qemu:///system", true, newer_usec - 3 * SEC);
+    naps = 0;
+    is_prompt = true;
+    ck_assert_msg(state_read(directory, "qemu:///system", &state, error) == 0, "%s", error);
+    is_prompt = false;
+    ck_assert_uint_eq(naps, 0);
+    ck_assert_uint_eq(state.record.view.snapshot->now_usec, newer_usec);
+    state_dir_release(&dir);
+    end(pid);
 }
 END_TEST
 
@@ -258,6 +293,7 @@ Suite *make_suite(void)
     TCase *cases = tcase_create("reading");
     tcase_add_checked_fixture(cases, open_directory, close_directory);
     tcase_add_test(cases, reads_the_only_one);
+    tcase_add_test(cases, needs_no_wait_for_what_came_while_it_read);
     tcase_add_loop_test(cases, waits_for_what_is_newer_than_a_cycle, 0, COUNT_OF(ages));
     tcase_add_test(cases, is_told_which);
     tcase_add_test(cases, prefers_the_one_that_runs);
