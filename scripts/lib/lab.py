@@ -39,6 +39,7 @@ DEFAULT_MAX_MIB = 2048
 BOOT_TIMEOUT_SEC = 240
 DAEMON_TIMEOUT_SEC = 60
 TRIAL_TIMEOUT_SEC = 10
+REPORT_TIMEOUT_SEC = 20
 
 # libvirt puts sockets this deep under the directory; a socket's path has at most 107 bytes.
 _LONGEST_SOCKET = "/config/libvirt/qemu/lib/domain-1000-aos_vm16/monitor.sock"
@@ -671,7 +672,44 @@ def _bring_up(state: dict, tell: Callable[[str], None]) -> None:
     for guest in guests:
         _create_guest(guest, state)
     _await_ready(guests, state["memory_mib"], tell)
+    _see_reports(guests, state, tell)
     (lab_dir() / _STATE).write_text(json.dumps(state))
+
+
+def _silent(guests: list[Guest]) -> list[Guest]:
+    """Those whose balloons do not report when they are asked to; statistics are off afterwards."""
+    live = _libvirt().VIR_DOMAIN_AFFECT_LIVE
+    with _connection() as connection:
+        domains = [connection.lookupByName(guest.name) for guest in guests]
+        # Each has reported once, when its driver came up.
+        before = [domain.memoryStats().get("last_update") for domain in domains]
+        for domain in domains:
+            domain.setMemoryStatsPeriod(1, live)
+
+        def has_reported(i: int) -> bool:
+            return domains[i].memoryStats().get("last_update") != before[i]
+
+        _wait_until(lambda: all(map(has_reported, range(len(guests)))), REPORT_TIMEOUT_SEC)
+        silent = [guest for i, guest in enumerate(guests) if not has_reported(i)]
+        for domain in domains:
+            domain.setMemoryStatsPeriod(0, live)
+    return silent
+
+
+def _see_reports(guests: list[Guest], state: dict, tell: Callable[[str], None]) -> None:
+    """Boots anew whose balloon does not report: with an emulator that gets little time a kernel now
+    and then comes up so. LabError where it does not then either."""
+    silent = _silent(guests)
+    if not silent:
+        return
+    for guest in silent:
+        tell(f"{guest.name} does not report what memory it has: booting it anew")
+        with _connection() as connection:
+            connection.lookupByName(guest.name).destroy()
+        _create_guest(guest, state)
+    _await_ready(silent, state["memory_mib"], tell)
+    if _silent(silent):
+        raise LabError(f"{silent[0].name} does not report what memory it has")
 
 
 def _kvm_works() -> bool:
