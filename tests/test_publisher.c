@@ -24,6 +24,7 @@ struct bench {
     char metrics_path[96];
     struct state_dir dir;
     struct state_dir none;
+    int notices;
     struct log log;
     size_t news;
     char *text;
@@ -44,13 +45,14 @@ static struct bench *open_bench(uint64_t record_bytes)
     snprintf(bench->record_path, sizeof(bench->record_path), "%s/record", bench->path);
     bench->dir = STATE_DIR_NONE;
     bench->dir.directory = open(bench->path, O_DIRECTORY | O_CLOEXEC);
+    bench->notices = notice_open(&bench->dir);
     bench->log.stream = open_memstream(&bench->text, &bench->length);
     bench->log.level = LOG_LEVEL_INFO;
     bench->view = (struct coordinator_view){
         .uri = "test:///default", .is_connected = true, .snapshot = &bench->snapshot};
     bench->config = (struct publisher_config){.dir = &bench->dir,
                                               .state_name = STATE,
-                                              .notices = notice_open(&bench->dir),
+                                              .notices = bench->notices,
                                               .record_path = bench->record_path,
                                               .record_bytes = record_bytes,
                                               .log = &bench->log};
@@ -63,7 +65,7 @@ static void close_bench(struct bench *bench)
 {
     char command[128];
     publisher_close(bench->publisher);
-    close(bench->config.notices);
+    close(bench->notices);
     fclose(bench->log.stream);
     free(bench->text);
     close(bench->dir.directory);
@@ -227,7 +229,6 @@ START_TEST(where_readers_are_not_told_of_each_cycle_is_the_state)
     struct bench *bench = open_state_bench();
     char error[HYPERVISOR_ERROR_BYTES];
     publisher_close(bench->publisher);
-    close(bench->config.notices);
     bench->config.notices = -1;
     ck_assert_int_eq(publisher_open(&bench->config, &bench->publisher, error), 0);
     for (unsigned int i = 0; i < 3; i++)
@@ -423,7 +424,7 @@ START_TEST(nothing_is_written_where_nothing_is_wanted)
 {
     struct bench *bench = open_bench(1 << 20);
     struct state_dir none = STATE_DIR_NONE;
-    struct publisher_config config = {.dir = &none, .log = &bench->log};
+    struct publisher_config config = {.dir = &none, .notices = -1, .log = &bench->log};
     struct publisher *publisher;
     char error[HYPERVISOR_ERROR_BYTES];
     ck_assert_int_eq(publisher_open(&config, &publisher, error), 0);
@@ -445,8 +446,10 @@ static struct bench *open_metrics_bench(const char *name)
     publisher_close(bench->publisher);
     snprintf(bench->metrics_path, sizeof(bench->metrics_path), "%s/%s", bench->path, name);
     bench->none = STATE_DIR_NONE;
-    bench->config = (struct publisher_config){
-        .dir = &bench->none, .metrics_path = bench->metrics_path, .log = &bench->log};
+    bench->config = (struct publisher_config){.dir = &bench->none,
+                                              .notices = -1,
+                                              .metrics_path = bench->metrics_path,
+                                              .log = &bench->log};
     ck_assert_int_eq(publisher_open(&bench->config, &bench->publisher, error), 0);
     return bench;
 }
