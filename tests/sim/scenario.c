@@ -383,6 +383,8 @@ static const char *read_text(const char *text, char *ret, size_t bytes)
 {
     if (strlen(text) >= bytes)
         return "at most 255 characters";
+    if (*text == ';') /* after a space it would be a comment */
+        return "a text that does not begin with ';'";
     strcpy(ret, text);
     return NULL;
 }
