@@ -55,12 +55,11 @@ struct run {
     struct coordinator *coordinator;
     struct publisher *publisher;
     struct sharing sharing;
-    int signals;                /* where they arrive */
-    int notices;                /* of commands, likewise; -1: there are none */
-    bool is_noticed;            /* there is one, to be heeded by a cycle of its own */
-    bool has_heeded;            /* all that commands have left so far */
-    bool is_read;               /* the state, by somebody who may want a newer one */
-    uint64_t paused_until_usec; /* 0: it is not */
+    int signals;     /* where they arrive */
+    int notices;     /* of commands, likewise; -1: there are none */
+    bool is_noticed; /* there is one, to be heeded by a cycle of its own */
+    bool has_heeded; /* all that commands have left so far */
+    bool is_read;    /* the state, by somebody who may want a newer one */
     bool is_stopping;
     bool is_to_reload;
 };
@@ -273,14 +272,15 @@ static int cycle(struct run *run)
 /* A pause is told when it begins and when it ends. Returns 0 or a negative errno. */
 static int heed_pause(struct run *run)
 {
-    bool was_paused = run->paused_until_usec != 0;
+    uint64_t until_usec = coordinator_view(run->coordinator).paused_until_usec;
+    bool was_paused = until_usec != 0;
     int result = pause_heed(&run->state_dir, hypervisor_uri(run->hypervisor),
-                            clock_monotonic_usec(), &run->paused_until_usec);
-    bool is_paused = run->paused_until_usec != 0;
+                            clock_monotonic_usec(), &until_usec);
+    bool is_paused = until_usec != 0;
     if (is_paused != was_paused)
         log_say(run->log, LOG_LEVEL_INFO,
                 is_paused ? "paused: guests keep their sizes" : "resumed");
-    coordinator_pause(run->coordinator, run->paused_until_usec);
+    coordinator_pause(run->coordinator, until_usec);
     return result;
 }
 
@@ -329,7 +329,7 @@ static void leave(struct run *run)
     enum policy_goal goal = run->options->on_exit;
     if (goal == POLICY_BALANCE || run->options->dry_run)
         return;
-    if (run->paused_until_usec != 0) {
+    if (coordinator_view(run->coordinator).is_paused) {
         log_say(run->log, LOG_LEVEL_INFO, "paused: guests are left as they are");
         return;
     }
