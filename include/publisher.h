@@ -12,13 +12,17 @@
 #include "log.h"
 #include "state_dir.h"
 
-/* A state without news that nobody reads is written this often, so that it tells of one who lives.
- */
-enum { PUBLISHER_CALM_USEC = 5000000 };
+enum {
+    /* A state without news that nobody reads is written this often. */
+    PUBLISHER_CALM_USEC = 60000000,
+    /* That the coordinator lives is said this often. */
+    PUBLISHER_BEAT_USEC = 5000000,
+};
 
 struct publisher_config {
-    const struct state_dir *dir; /* where the state file is; one that is not there: there is none */
-    const char *state_name;      /* the state file's */
+    const struct state_dir
+        *dir;                /* claimed, where the state file is; where there is none: none is */
+    const char *state_name;  /* the state file's */
     int notices;             /* of its readers, for publisher_refresh(); negative: there are none */
     const char *record_path; /* NULL: no record */
     uint64_t record_bytes;   /* a record that would be larger is put aside, as PATH.1 */
@@ -42,7 +46,8 @@ int publisher_open(const struct publisher_config *config, struct publisher **ret
  * it is written less often.
  *
  * The state is written when there is news, which is what the log was told, when somebody has read
- * it, and while somebody waits for memory that is reserved; else every PUBLISHER_CALM_USEC.
+ * it, and while somebody waits for memory that is reserved; else every PUBLISHER_CALM_USEC. That
+ * there was a cycle is said every PUBLISHER_BEAT_USEC.
  */
 void publisher_publish(struct publisher *publisher, const struct coordinator_view *view,
                        uint64_t begin_usec, int result);

@@ -5,6 +5,7 @@
 
 #include "record.h"
 #include "state_dir.h"
+#include "status.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -17,7 +18,8 @@ struct state {
     struct record record;
     char directory[STATE_DIR_PATH_BYTES]; /* where it was found */
     bool is_running;                      /* its coordinator still has its lock */
-    char *line; /* as it was read, without a newline at its end; not terminated */
+    int64_t alive_sec; /* wall clock, when it last wrote, or said that it lives */
+    char *line;        /* as it was read, without a newline at its end; not terminated */
     size_t length;
 };
 
@@ -31,6 +33,9 @@ struct state {
  */
 int state_read(const char *directory, const char *uri, struct state *ret_state,
                char error[STATE_ERROR_BYTES]);
+
+/* Where its view comes from, as of now. */
+struct status_source state_source(const struct state *state);
 
 /* Frees what it owns; all zero is no harm. */
 void state_release(struct state *state);

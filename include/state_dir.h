@@ -83,8 +83,13 @@ int state_dir_read(const struct state_dir *dir, const char *name, char **ret_byt
 bool state_dir_is_shortage(int result);
 
 /* The pid of the process that has the lock file NAME, 0 where it is not seen from here, -1 where
- * nobody has it. */
-intmax_t state_dir_holder(const struct state_dir *dir, const char *name);
+ * nobody has it. *RET_ALIVE_SEC is when it last said that it lives (wall clock), 0 where that is
+ * not known. */
+intmax_t state_dir_holder(const struct state_dir *dir, const char *name, int64_t *ret_alive_sec);
+
+/* Says that the holder of the claimed DIR's lock lives: the time of the lock file tells. Where
+ * there is no lock nobody asks. */
+void state_dir_beat(const struct state_dir *dir);
 
 /* Gives lock and directory back. STATE_DIR_NONE is no harm. */
 void state_dir_release(struct state_dir *dir);

@@ -20,6 +20,7 @@ struct status_source {
     int64_t pid; /* of the coordinator */
     bool is_running;
     int64_t written_sec; /* wall clock, when it wrote that */
+    int64_t alive_sec;   /* when it last said that it lives, not before that */
     int64_t now_sec;
 };
 

@@ -115,16 +115,6 @@ static int take_explain(struct question *question, int argc, char *const argv[])
 
 /* ---- the commands ---- */
 
-static struct status_source source_of(const struct state *state)
-{
-    return (struct status_source){
-        .pid = state->record.origin.pid,
-        .is_running = state->is_running,
-        .written_sec = state->record.origin.written_sec,
-        .now_sec = time(NULL),
-    };
-}
-
 /* The columns of the terminal that standard output is, else 0. */
 static size_t columns_of_output(void)
 {
@@ -164,7 +154,7 @@ static int tell_status(const struct question *question)
     int status = command_line_state(&question->place, &state);
     if (status != EXIT_SUCCESS)
         return status;
-    struct status_source source = source_of(&state);
+    struct status_source source = state_source(&state);
     if (question->is_watching) {
         state_release(&state);
         return watch_state(question);
@@ -188,7 +178,7 @@ static int write_explanation(const struct state *state, const char *word)
 {
     char error[EXPLAIN_ERROR_BYTES];
     size_t index;
-    struct status_source source = source_of(state);
+    struct status_source source = state_source(state);
     if (explain_find(&state->record.view, word, &index, error) != 0)
         return complain(EXIT_FAILURE, "%s", error);
     return finish(state,

@@ -39,6 +39,7 @@ struct publisher {
     uint64_t of_usec;   /* the look that is in it */
     size_t news;        /* those that are in it */
     uint64_t calm_usec; /* when it is to be written, whatever there is */
+    uint64_t beat_usec; /* when it is to be said that we live */
     struct outlet metrics_file;
     bool has_metrics_file; /* that is ours */
     struct metrics metrics;
@@ -116,6 +117,16 @@ static bool is_state_wanted(const struct publisher *publisher, const struct coor
 {
     return publisher->config.log->news == NULL || publisher->news != count_news(publisher) ||
            is_awaited(view) || publisher->is_read || clock_monotonic_usec() >= publisher->calm_usec;
+}
+
+/* For who asks whether a state that is not written any more is one of somebody who lives. */
+static void say_alive(struct publisher *publisher)
+{
+    uint64_t now_usec = clock_monotonic_usec();
+    if (now_usec < publisher->beat_usec)
+        return;
+    state_dir_beat(publisher->config.dir);
+    publisher->beat_usec = now_usec + PUBLISHER_BEAT_USEC;
 }
 
 /* ---- the metrics ---- */
@@ -278,6 +289,7 @@ void publisher_publish(struct publisher *publisher, const struct coordinator_vie
                        uint64_t begin_usec, int result)
 {
     count_cycle(publisher, view, begin_usec, result);
+    say_alive(publisher);
     if (publisher->config.dir->directory >= 0 && is_state_wanted(publisher, view))
         publish_in_turn(publisher, &publisher->state, write_state, view);
     if (publisher->config.metrics_path != NULL)

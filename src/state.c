@@ -30,12 +30,12 @@ static bool is_state_name(const char *name)
     return length < STATE_DIR_NAME_BYTES && state_dir_has_suffix(name, STATE_SUFFIX);
 }
 
-static bool has_holder(const struct state_dir *dir, const char *state_name)
+static bool has_holder(const struct state_dir *dir, const char *state_name, int64_t *ret_alive_sec)
 {
     char lock_name[STATE_DIR_NAME_BYTES + sizeof(LOCK_SUFFIX)];
     int stem = (int)(strlen(state_name) - strlen(STATE_SUFFIX));
     snprintf(lock_name, sizeof(lock_name), "%.*s" LOCK_SUFFIX, stem, state_name);
-    return state_dir_holder(dir, lock_name) >= 0;
+    return state_dir_holder(dir, lock_name, ret_alive_sec) >= 0;
 }
 
 static int parse_state(struct state *state, char *error)
@@ -49,7 +49,9 @@ static int read_once(const struct state_dir *dir, const char *path, const char *
                      struct state *ret_state, char *error)
 {
     char reason[RECORD_ERROR_BYTES];
-    struct state state = {.is_running = has_holder(dir, name)};
+    struct state state = {0};
+    int64_t alive_sec;
+    state.is_running = has_holder(dir, name, &alive_sec);
     snprintf(state.directory, sizeof(state.directory), "%s", path);
     int result = state_dir_read(dir, name, &state.line, &state.length);
     if (result != 0) {
@@ -64,6 +66,8 @@ static int read_once(const struct state_dir *dir, const char *path, const char *
         state_release(&state);
         return result;
     }
+    int64_t written_sec = state.record.origin.written_sec;
+    state.alive_sec = alive_sec > written_sec ? alive_sec : written_sec;
     *ret_state = state;
     return 0;
 }
@@ -146,7 +150,8 @@ static void add_uri(struct choice *choice, const char *name)
 /* One that runs makes those that do not forgotten. */
 static void consider(const struct state_dir *dir, const char *name, struct choice *choice)
 {
-    bool runs = has_holder(dir, name);
+    int64_t alive_sec;
+    bool runs = has_holder(dir, name, &alive_sec);
     if (!runs && choice->running > 0)
         return;
     if (runs && choice->running == 0)
@@ -245,6 +250,17 @@ int state_read(const char *directory, const char *uri, struct state *ret_state,
     if (result == -ENOENT && second != NULL)
         result = read_in(second, uri, ret_state, error);
     return result == -ENOENT ? say_nobody(uri, first, second, error) : result;
+}
+
+struct status_source state_source(const struct state *state)
+{
+    return (struct status_source){
+        .pid = state->record.origin.pid,
+        .is_running = state->is_running,
+        .written_sec = state->record.origin.written_sec,
+        .alive_sec = state->alive_sec,
+        .now_sec = time(NULL),
+    };
 }
 
 void state_release(struct state *state)

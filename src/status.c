@@ -272,12 +272,12 @@ int64_t status_seconds_ago(const struct coordinator_view *view, int64_t now_sec)
     return wall_sec != 0 ? seconds_since(wall_sec, now_sec) : 0;
 }
 
-/* More than a calm state is left, three cycles, and what one of them may take. */
-static bool is_old(const struct coordinator_view *view, int64_t age_sec)
+/* More than is between two beats, three cycles, and what one of them may take. */
+static bool is_too_long(const struct coordinator_view *view, int64_t silent_sec)
 {
     uint64_t interval_sec = view->policy.interval_usec / USEC_PER_SEC + 1;
-    uint64_t most_sec = PUBLISHER_CALM_USEC / USEC_PER_SEC + interval_sec * 3 + CYCLE_MOST_SEC;
-    return (uint64_t)age_sec > most_sec;
+    uint64_t most_sec = PUBLISHER_BEAT_USEC / USEC_PER_SEC + interval_sec * 3 + CYCLE_MOST_SEC;
+    return (uint64_t)silent_sec > most_sec;
 }
 
 /* How long that of VIEW still lasts, or -1: until it is ended. */
@@ -326,14 +326,15 @@ size_t status_warnings(const struct coordinator_view *view, const struct status_
 {
     char age[STATUS_SIZE_BYTES];
     size_t count = 0;
-    int64_t age_sec = seconds_since(source->written_sec, source->now_sec);
-    status_age(age_sec, age);
+    int64_t silent_sec = seconds_since(source->alive_sec, source->now_sec);
     if (!source->is_running)
         snprintf(lines[count++], STATUS_WHY_BYTES,
-                 "NO COORDINATOR RUNS any more: this is its last state, %s old", age);
-    else if (is_old(view, age_sec))
+                 "NO COORDINATOR RUNS any more: this is its last state, %s old",
+                 status_age(seconds_since(source->written_sec, source->now_sec), age));
+    else if (is_too_long(view, silent_sec))
         snprintf(lines[count++], STATUS_WHY_BYTES,
-                 "THE COORDINATOR IS SILENT: it runs, but this state is %s old", age);
+                 "THE COORDINATOR IS SILENT: it runs, but has not been heard of for %s",
+                 status_age(silent_sec, age));
     status_age(status_seconds_ago(view, source->now_sec), age);
     if (!view->is_connected)
         snprintf(lines[count++], STATUS_WHY_BYTES,

@@ -182,12 +182,7 @@ static int draw(const struct screen *screen, const struct state *state, const ch
     if (out == NULL)
         return -ENOMEM;
     if (state != NULL)
-        source = (struct status_source){
-            .pid = state->record.origin.pid,
-            .is_running = state->is_running,
-            .written_sec = state->record.origin.written_sec,
-            .now_sec = time(NULL),
-        };
+        source = state_source(state);
     int result = screen->is_full ? draw_frame(out, &style, state, &source, error)
                                  : draw_table(out, state, &source, error);
     if (fclose(out) != 0)

@@ -13,6 +13,7 @@ static const struct status_source running = {
     .pid = 4711,
     .is_running = true,
     .written_sec = SAMPLE_WRITTEN_SEC,
+    .alive_sec = SAMPLE_WRITTEN_SEC,
     .now_sec = SAMPLE_WRITTEN_SEC + 1,
 };
 

@@ -237,7 +237,7 @@ START_TEST(where_readers_are_not_told_of_each_cycle_is_the_state)
 }
 END_TEST
 
-START_TEST(a_calm_state_tells_of_one_who_lives)
+START_TEST(a_calm_state_is_written_now_and_then)
 {
     struct bench *bench = open_state_bench();
     publish(bench);
@@ -246,6 +246,35 @@ START_TEST(a_calm_state_tells_of_one_who_lives)
     stopped_usec++;
     ck_assert(publishes_state(bench));
     ck_assert(!publishes_state(bench));
+    close_state_bench(bench);
+}
+END_TEST
+
+/* Publishes a cycle, and says whether the lock's time was set. */
+static bool beats(struct bench *bench)
+{
+    struct stat status;
+    ck_assert_int_eq(futimens(bench->dir.lock, (struct timespec[2]){{0}}), 0);
+    publish(bench);
+    ck_assert_int_eq(fstat(bench->dir.lock, &status), 0);
+    return status.st_mtim.tv_sec != 0;
+}
+
+/* Whether there is news or not. */
+START_TEST(a_coordinator_tells_that_it_lives)
+{
+    struct bench *bench = open_state_bench();
+    bench->dir.lock = openat(bench->dir.directory, "lock", O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+    ck_assert(beats(bench));
+    for (unsigned int i = 0; i < 3; i++) {
+        stopped_usec += PUBLISHER_BEAT_USEC - 1;
+        ck_assert(!beats(bench));
+        bench->news++;
+        ck_assert(!beats(bench));
+        stopped_usec++;
+        ck_assert(beats(bench));
+    }
+    close(bench->dir.lock);
     close_state_bench(bench);
 }
 END_TEST
@@ -564,7 +593,8 @@ Suite *make_suite(void)
     tcase_add_test(files, the_state_is_written_when_there_is_news);
     tcase_add_test(files, a_state_that_was_read_is_written_anew);
     tcase_add_test(files, where_readers_are_not_told_of_each_cycle_is_the_state);
-    tcase_add_test(files, a_calm_state_tells_of_one_who_lives);
+    tcase_add_test(files, a_calm_state_is_written_now_and_then);
+    tcase_add_test(files, a_coordinator_tells_that_it_lives);
     tcase_add_test(files, a_state_that_cannot_be_written_is_tried_again);
     tcase_add_test(files, a_state_that_is_waited_for_is_written_each_time);
     tcase_add_test(files, the_last_state_is_the_last_cycle);

@@ -7,6 +7,7 @@
 #include "support.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -148,7 +149,7 @@ static const struct {
     bool is_newer_there;
     unsigned int want_naps;
 } ages[] = {
-    {3 * SEC, true, true, true, 3},  {3 * SEC, true, true, false, 20}, {SEC, true, true, true, 0},
+    {3 * SEC, true, true, true, 3},  {3 * SEC, true, true, false, 20}, {0, true, true, true, 0},
     {3 * SEC, false, true, true, 0}, {3 * SEC, true, false, true, 0},
 };
 
@@ -202,6 +203,26 @@ START_TEST(reads_the_only_one)
     end(pid);
     ck_assert_int_eq(state_read(directory, NULL, &state, error), 0);
     ck_assert(!state.is_running);
+}
+END_TEST
+
+/* What its lock's time tells, where that is not before the state was written. */
+START_TEST(tells_when_its_coordinator_was_last_alive)
+{
+    char path[128];
+    pid_t pid = start("qemu:///system");
+    snprintf(path, sizeof(path), "%s/qemu%%3A%%2F%%2F%%2Fsystem.lock", directory);
+    for (int later_sec = -100; later_sec <= 100; later_sec += 100) {
+        struct timespec beat = {.tv_sec = SAMPLE_WRITTEN_SEC + later_sec};
+        ck_assert_int_eq(utimensat(AT_FDCWD, path, (struct timespec[]){beat, beat}, 0), 0);
+        ck_assert_msg(state_read(directory, NULL, &state, error) == 0, "%s", error);
+        struct status_source source = state_source(&state);
+        ck_assert(source.is_running && source.pid == pid);
+        ck_assert_int_eq(source.written_sec, SAMPLE_WRITTEN_SEC);
+        ck_assert_int_eq(source.alive_sec, SAMPLE_WRITTEN_SEC + (later_sec > 0 ? later_sec : 0));
+        state_release(&state);
+    }
+    end(pid);
 }
 END_TEST
 
@@ -295,6 +316,7 @@ Suite *make_suite(void)
     tcase_add_test(cases, reads_the_only_one);
     tcase_add_test(cases, needs_no_wait_for_what_came_while_it_read);
     tcase_add_loop_test(cases, waits_for_what_is_newer_than_a_cycle, 0, COUNT_OF(ages));
+    tcase_add_test(cases, tells_when_its_coordinator_was_last_alive);
     tcase_add_test(cases, is_told_which);
     tcase_add_test(cases, prefers_the_one_that_runs);
     tcase_add_test(cases, says_where_it_looked);

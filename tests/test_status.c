@@ -13,6 +13,7 @@ static const struct status_source running = {
     .pid = 4711,
     .is_running = true,
     .written_sec = SAMPLE_WRITTEN_SEC,
+    .alive_sec = SAMPLE_WRITTEN_SEC,
     .now_sec = SAMPLE_WRITTEN_SEC + 1,
 };
 
@@ -122,7 +123,11 @@ START_TEST(says_first_what_is_not_as_it_seems)
     expect_line(&sample, &source, "SILENT", false);
     source.now_sec = SAMPLE_WRITTEN_SEC + 20;
     expect_line(&sample, &source,
-                "THE COORDINATOR IS SILENT: it runs, but this state is 20 s old\n", true);
+                "THE COORDINATOR IS SILENT: it runs, but has not been heard of for 20 s\n", true);
+    /* One who lives has nothing new to tell. */
+    source.alive_sec = source.now_sec;
+    expect_line(&sample, &source, "SILENT", false);
+    source.alive_sec = SAMPLE_WRITTEN_SEC;
     /* One that nobody reads, and a cycle that takes 5 s, make 10 s of good health. */
     sample.view.policy.interval_usec = 100000;
     source.now_sec = SAMPLE_WRITTEN_SEC + 11;
