@@ -115,14 +115,20 @@ static void take_notices(struct run *run)
     run->has_heeded = false;
 }
 
-/* Waits until UNTIL_USEC, but not longer than a signal takes to come, or a command. */
-static void sleep_until(const struct run *run, uint64_t until_usec)
+/* Waits until UNTIL_USEC, but not longer than a signal takes to come, or a command, and takes what
+ * has come. */
+static void sleep_until(struct run *run, uint64_t until_usec)
 {
     struct pollfd descriptors[] = {
         {.fd = run->signals, .events = POLLIN},
         {.fd = run->notices, .events = POLLIN},
     };
-    clock_poll_until(descriptors, 2, until_usec);
+    if (clock_poll_until(descriptors, 2, until_usec) <= 0)
+        return;
+    if (descriptors[0].revents != 0)
+        take_signals(run);
+    if (descriptors[1].revents != 0)
+        take_notices(run);
 }
 
 static bool is_stopping(void *argument)
@@ -218,22 +224,20 @@ static void show_last(struct run *run)
     publisher_refresh(run->publisher, &view);
 }
 
-/* Waits until UNTIL_USEC, or for a command, and does meanwhile what is due. Returns true if it is
- * to end. */
+/* Waits until UNTIL_USEC, or for a command, and does meanwhile what is due. What has come by then
+ * is taken also where there is nothing to wait for. Returns true if it is to end. */
 static bool wait_until(struct run *run, uint64_t until_usec)
 {
-    uint64_t now;
-    take_notices(run);
-    while (!is_stopping(run) && !run->is_noticed && (now = clock_monotonic_usec()) < until_usec) {
+    bool is_over = run->is_stopping || run->is_noticed;
+    while (!is_over) {
         if (run->is_read)
             show_last(run);
         if (run->is_to_reload)
             reload(run);
         service_alive(&run->service);
-        sleep_until(run, until_usec - now < run->service.pause_usec
-                             ? until_usec
-                             : now + run->service.pause_usec);
-        take_notices(run);
+        uint64_t now = clock_monotonic_usec();
+        sleep_until(run, min_u64(until_usec, add_saturated(now, run->service.pause_usec)));
+        is_over = run->is_stopping || run->is_noticed || clock_monotonic_usec() >= until_usec;
     }
     if (run->is_to_reload && !run->is_stopping)
         reload(run);

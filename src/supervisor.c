@@ -22,7 +22,7 @@ enum {
     USEC_PER_SEC = 1000000,
     USEC_PER_MSEC = 1000,
     /* libvirt's server expects an answer every 5 s. */
-    SERVE_MSEC = 2000,
+    SERVE_SEC = 2,
     /* To connect may mean to start a daemon, or to log in far away. */
     CONNECT_USEC = 30 * USEC_PER_SEC,
     /* A call about a domain waits for this part of what is left of the cycle's patience, but at
@@ -151,19 +151,27 @@ static void be_a_child(pid_t parent)
         _exit(EXIT_FAILURE);
 }
 
+/* Waits for a request, and serves meanwhile. Returns false if there will be none. */
+static bool await_request(const struct supervisor_config *config, int socket,
+                          unsigned char *ret_asked)
+{
+    ssize_t got;
+    while ((got = recv(socket, ret_asked, 1, 0)) < 0) {
+        if (errno != EAGAIN && errno != EINTR)
+            return false;
+        if (config->operations->serve != NULL)
+            config->operations->serve(config->self);
+    }
+    return got == 1;
+}
+
 static _Noreturn void serve_requests(const struct supervisor_config *config, struct shared *shared,
                                      int socket)
 {
-    struct pollfd descriptor = {.fd = socket, .events = POLLIN};
-    for (;;) {
-        unsigned char asked;
-        if (poll(&descriptor, 1, SERVE_MSEC) == 0) {
-            if (config->operations->serve != NULL)
-                config->operations->serve(config->self);
-            continue;
-        }
-        if (recv(socket, &asked, sizeof(asked), 0) != (ssize_t)sizeof(asked))
-            break;
+    struct timeval pause = {.tv_sec = SERVE_SEC};
+    unsigned char asked;
+    setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &pause, sizeof(pause));
+    while (await_request(config, socket, &asked)) {
         do_request(config, shared, asked);
         if (send(socket, &asked, sizeof(asked), MSG_NOSIGNAL) != (ssize_t)sizeof(asked))
             break;
