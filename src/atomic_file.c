@@ -1,6 +1,8 @@
 /* atomic_file.c - files that are whole. */
 #include "atomic_file.h"
 
+#include "whole.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -8,20 +10,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-static int write_all(int descriptor, const char *bytes, size_t length)
-{
-    while (length > 0) {
-        ssize_t written = write(descriptor, bytes, length);
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written <= 0)
-            return written < 0 ? -errno : -EIO;
-        bytes += written;
-        length -= (size_t)written;
-    }
-    return 0;
-}
 
 static int name_temporary(const char *name, char temporary[ATOMIC_FILE_NAME_BYTES])
 {
@@ -65,7 +53,7 @@ int atomic_file_begin(int directory, const char *name, mode_t mode, struct atomi
 int atomic_file_add(void *file, const void *bytes, size_t length)
 {
     const struct atomic_file *begun = file;
-    return write_all(begun->descriptor, bytes, length);
+    return whole_write(begun->descriptor, bytes, length);
 }
 
 int atomic_file_end(struct atomic_file *file, const char *name, int result)

@@ -1,6 +1,8 @@
 /* kernel_file.c - small files of figures, as the kernel shows them. */
 #include "kernel_file.h"
 
+#include "whole.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -39,29 +41,12 @@ static int open_plain(const char *path, int flags)
     return result;
 }
 
-/* Returns how many bytes there are, at most ROOM, or a negative errno. */
-static ssize_t read_all(int descriptor, char *bytes, size_t room)
-{
-    size_t length = 0;
-    while (length < room) {
-        ssize_t got = read(descriptor, bytes + length, room - length);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            return -errno;
-        if (got == 0)
-            break;
-        length += (size_t)got;
-    }
-    return (ssize_t)length;
-}
-
 int kernel_file_read(const char *path, char text[KERNEL_FILE_BYTES])
 {
     int descriptor = open_plain(path, O_RDONLY);
     if (descriptor < 0)
         return descriptor;
-    ssize_t length = read_all(descriptor, text, KERNEL_FILE_BYTES);
+    ssize_t length = whole_read(descriptor, text, KERNEL_FILE_BYTES);
     close(descriptor);
     if (length < 0)
         return (int)length;

@@ -1,6 +1,8 @@
 /* state_dir.c - the state directory. Trusts nobody but root and the user it runs as. */
 #include "state_dir.h"
 
+#include "whole.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -317,24 +319,6 @@ int state_dir_open(const char *path, struct state_dir *ret_dir)
     return 0;
 }
 
-/* A file that is shorter than it was said to be is what there is of it. */
-static int read_all(int descriptor, char *bytes, size_t length, size_t *ret_length)
-{
-    size_t done = 0;
-    while (done < length) {
-        ssize_t got = read(descriptor, bytes + done, length - done);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            return -errno;
-        if (got == 0)
-            break;
-        done += (size_t)got;
-    }
-    *ret_length = done;
-    return 0;
-}
-
 static int read_opened(int descriptor, char **ret_bytes, size_t *ret_length)
 {
     struct stat status;
@@ -347,12 +331,14 @@ static int read_opened(int descriptor, char **ret_bytes, size_t *ret_length)
     char *bytes = malloc((size_t)status.st_size + 1);
     if (bytes == NULL)
         return -ENOMEM;
-    int result = read_all(descriptor, bytes, (size_t)status.st_size, ret_length);
-    if (result == 0)
-        *ret_bytes = bytes;
-    else
+    ssize_t length = whole_read(descriptor, bytes, (size_t)status.st_size);
+    if (length < 0) {
         free(bytes);
-    return result;
+        return (int)length;
+    }
+    *ret_bytes = bytes;
+    *ret_length = (size_t)length; /* one that is shorter by now is what there is of it */
+    return 0;
 }
 
 int state_dir_read(const struct state_dir *dir, const char *name, char **ret_bytes,

@@ -12,6 +12,7 @@
 #include "frame.h"
 #include "state.h"
 #include "text.h"
+#include "whole.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -55,20 +56,6 @@ static bool wants_colour(void)
     return refusal == NULL || *refusal == '\0';
 }
 
-static int write_all(const char *bytes, size_t length)
-{
-    while (length > 0) {
-        ssize_t written = write(STDOUT_FILENO, bytes, length);
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written < 0)
-            return -errno;
-        bytes += written;
-        length -= (size_t)written;
-    }
-    return 0;
-}
-
 /* Keys come at once and are not shown; signals still come from them. */
 static void enter(struct screen *screen)
 {
@@ -80,14 +67,14 @@ static void enter(struct screen *screen)
         raw.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
         tcsetattr(STDIN_FILENO, TCSANOW, &raw);
     }
-    write_all(ENTER, strlen(ENTER));
+    whole_write(STDOUT_FILENO, ENTER, strlen(ENTER));
 }
 
 static void leave(struct screen *screen)
 {
     if (!screen->is_full)
         return;
-    write_all(LEAVE, strlen(LEAVE));
+    whole_write(STDOUT_FILENO, LEAVE, strlen(LEAVE));
     if (screen->has_keys)
         tcsetattr(STDIN_FILENO, TCSANOW, &screen->before);
 }
@@ -166,7 +153,7 @@ static int show_frame(const char *text, size_t length, size_t lines)
     }
     if (written < lines)
         fputs("\n\033[J", out);
-    int result = fclose(out) == 0 ? write_all(bytes, size) : -ENOMEM;
+    int result = fclose(out) == 0 ? whole_write(STDOUT_FILENO, bytes, size) : -ENOMEM;
     free(bytes);
     return result;
 }
@@ -188,7 +175,8 @@ static int draw(const struct screen *screen, const struct state *state, const ch
     if (fclose(out) != 0)
         result = -ENOMEM;
     if (result == 0)
-        result = screen->is_full ? show_frame(text, length, style.lines) : write_all(text, length);
+        result = screen->is_full ? show_frame(text, length, style.lines)
+                                 : whole_write(STDOUT_FILENO, text, length);
     free(text);
     return result;
 }

@@ -499,6 +499,10 @@ def stop_guest(name: str) -> None:
         if not _wait_until(lambda: name not in guest_names(), 30):
             raise LabError(f"{name} does not end")
         return
+    _destroy(name)
+
+
+def _destroy(name: str) -> None:
     with _connection() as connection:
         connection.lookupByName(name).destroy()
 
@@ -704,8 +708,7 @@ def _see_reports(guests: list[Guest], state: dict, tell: Callable[[str], None]) 
         return
     for guest in silent:
         tell(f"{guest.name} does not report what memory it has: booting it anew")
-        with _connection() as connection:
-            connection.lookupByName(guest.name).destroy()
+        _destroy(guest.name)
         _create_guest(guest, state)
     _await_ready(silent, state["memory_mib"], tell)
     if _silent(silent):
