@@ -251,6 +251,8 @@ static void tell_others(struct run *run, struct coordinator_time begin, int resu
 {
     struct coordinator_view view = last_view(run);
     publisher_publish(run->publisher, &view, begin.now_usec, result);
+    if (!run->service.is_listening)
+        return;
     char status[COORDINATOR_STATUS_BYTES];
     coordinator_describe(run->coordinator, status);
     service_status(&run->service, status);

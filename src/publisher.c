@@ -288,11 +288,13 @@ int publisher_open(const struct publisher_config *config, struct publisher **ret
 void publisher_publish(struct publisher *publisher, const struct coordinator_view *view,
                        uint64_t begin_usec, int result)
 {
-    count_cycle(publisher, view, begin_usec, result);
+    bool has_metrics = publisher->config.metrics_path != NULL;
+    if (has_metrics)
+        count_cycle(publisher, view, begin_usec, result);
     say_alive(publisher);
     if (publisher->config.dir->directory >= 0 && is_state_wanted(publisher, view))
         publish_in_turn(publisher, &publisher->state, write_state, view);
-    if (publisher->config.metrics_path != NULL)
+    if (has_metrics)
         publish_in_turn(publisher, &publisher->metrics_file, write_metrics, view);
     if (publisher->config.record_path != NULL && result == 0)
         note_result(publisher, &publisher->record, write_record(publisher, view));
