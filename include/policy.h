@@ -212,7 +212,7 @@ struct policy_decision {
     uint64_t peak_kib;    /* what it has used lately */
     uint64_t jitter_kib;  /* how far that goes back and forth */
     uint64_t claimed_kib; /* what of that is not page cache */
-    uint64_t lasting_kib; /* what of that it claimed in the report before, too */
+    uint64_t former_kib;  /* needed_kib by the report before */
     uint64_t doubt_kib;   /* what it may have taken since that was learnt, unseen */
     uint64_t needed_kib;  /* what of that can be believed; more, if it swaps in */
     uint64_t unused_kib;  /* from_kib - needed_kib, or 0 */

@@ -881,7 +881,7 @@ static void reckon_needs(struct policy_decision *decision, const struct policy_c
     decision->peak_kib = memory->peak_kib;
     decision->jitter_kib = memory->jitter_kib;
     decision->claimed_kib = memory->needed_kib;
-    decision->lasting_kib = min_u64(memory->needed_kib, memory->former_kib);
+    decision->former_kib = believed_kib(memory, memory->former_kib);
     if (memory->counts_balloon)
         decision->doubt_kib = surge_kib(config, elapsed_usec(memory->used_usec, now_usec));
     decision->needed_kib = needed_kib(decision, domain, memory, now_usec);
@@ -901,6 +901,7 @@ static void reckon_needs(struct policy_decision *decision, const struct policy_c
 
 /* How hard memory is to be looked for in this cycle. */
 struct pressure {
+    bool is_felt; /* by the host, or by who has less than R, or would have before he is served */
     bool is_hard; /* small bits are worth a call, past peaks are not waited for */
     bool host_is_low;
     uint64_t small_bit_kib; /* above its target nobody keeps more; UINT64_MAX: it does not matter */
@@ -959,7 +960,8 @@ static void wish_for_cache(struct policy_decision *decision)
     uint64_t cache = subtract_to_zero(decision->used_kib, decision->claimed_kib);
     uint64_t all = add_saturated(decision->needed_kib + cache, decision->headroom_kib);
     /* A report of while the balloon moves may miss what the kernel does not count as free yet. */
-    uint64_t most = add_saturated(CACHE_FACTOR * decision->lasting_kib, decision->headroom_kib);
+    uint64_t lasting = min_u64(decision->claimed_kib, decision->former_kib);
+    uint64_t most = add_saturated(CACHE_FACTOR * lasting, decision->headroom_kib);
     uint64_t wish = clamp(min_u64(all, most), decision->min_kib, decision->max_kib);
     if (decision->overclaims || cache == 0)
         return;
@@ -1413,7 +1415,8 @@ struct totals {
     uint64_t fixed_kib;    /* the part of that which is not to be shared out */
     uint64_t lacking_kib;  /* what those in play need more */
     uint64_t most_growth_kib;
-    bool someone_starves; /* and could have more */
+    bool someone_starves;     /* and could have more */
+    bool someone_will_starve; /* or does, likewise */
     bool shares_matter;
 };
 
@@ -1456,8 +1459,11 @@ static void add_to_totals(struct totals *totals, const struct policy_decision *d
     uint64_t lacking = lacking_kib(decision);
     totals->lacking_kib = add_saturated(totals->lacking_kib, lacking);
     totals->most_growth_kib = max_u64(totals->most_growth_kib, decision->growth_kib);
+    uint64_t soon_kib = subtract_to_zero(decision->unused_kib, decision->growth_kib);
     totals->someone_starves =
         totals->someone_starves || (decision->reason == POLICY_STARVING && lacking > ARRIVED_KIB);
+    totals->someone_will_starve =
+        totals->someone_will_starve || (soon_kib < decision->least_kib && lacking > ARRIVED_KIB);
     totals->shares_matter = totals->shares_matter || decision->overclaims ||
                             decision->is_insatiable || decision->is_famished;
 }
@@ -1609,6 +1615,8 @@ static struct pressure pressure_on(const struct policy_host *host, const struct 
     bool someone_wants = totals->someone_starves && totals->lacking_kib > spare_kib;
     return (struct pressure){
         .small_bit_kib = bit_of_kib(host->unmet_kib, count),
+        .is_felt =
+            totals->someone_will_starve || host->unmet_kib > 0 || host->state != POLICY_HOST_HIGH,
         .is_hard = someone_wants || host->unmet_kib > 0 || host->state >= POLICY_HOST_HARD,
         .host_is_low = host->state >= POLICY_HOST_LOW,
         .lacking_kib =
@@ -1636,12 +1644,22 @@ static uint64_t spared_kib(const struct policy_decision *decision, struct pressu
     return min_u64(decision->from_kib, add_saturated(decision->used_kib, decision->headroom_kib));
 }
 
+/* From where the level counts. A fall that is no noise is believed when a second report shows it,
+ * unless memory is needed at once: use that goes up and down would have others breathe with it, who
+ * are to have what it frees and give it back when it rises. */
+static uint64_t bottom_kib(const struct policy_decision *decision, struct pressure pressure)
+{
+    bool has_fallen = decision->former_kib > add_saturated(decision->needed_kib, JITTER_MOST_KIB);
+    uint64_t needed = has_fallen && !pressure.is_felt ? decision->former_kib : decision->needed_kib;
+    /* A report can say more is used than there is, when it is behind a shrink. */
+    return min_u64(needed, decision->from_kib);
+}
+
 /* The range in which its target is to be sought. */
 static void set_range(struct policy_decision *decision, struct pressure pressure,
                       uint64_t most_growth_kib)
 {
-    /* A report can say more is used than there is, when it is behind a shrink. */
-    decision->bottom_kib = min_u64(decision->needed_kib, decision->from_kib);
+    decision->bottom_kib = bottom_kib(decision, pressure);
     decision->wait_kib = most_growth_kib - decision->growth_kib;
     if (decision->goal_kib != 0) {
         reckon_farewell(decision);

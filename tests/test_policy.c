@@ -1,5 +1,6 @@
 /* test_policy.c - the decision: as tables, over time around ideal guests, and as laws over random
  * worlds. */
+#include "arithmetic.h"
 #include "ideal.h"
 
 #include <stdlib.h>
@@ -576,6 +577,137 @@ START_TEST(scarcity_is_shared_equally)
     /* 3000 - 2700 = 300 MiB for four: under R, and 75 each but for the dead band */
     ck_assert_uint_ge(least, 59 * MIB);
     ck_assert_uint_le(most, 91 * MIB);
+}
+END_TEST
+
+/* Three guests on a host that has not enough for the headroom of all. */
+static struct world world_make_scarce(void)
+{
+    struct world world = world_make(3 * (560 * MIB + OVERHEAD_KIB) + 200 * MIB);
+    world.config.interval_usec = 10 * SEC;
+    for (size_t i = 0; i < 3; i++)
+        world_add(&world, 560 * MIB, 330 * MIB, 2048 * MIB);
+    return world;
+}
+
+/* The same at rest, but that the first has just freed FREED_KIB. */
+static struct world world_make_uneven(uint64_t freed_kib)
+{
+    struct world world = world_make_scarce();
+    world_run(&world, 10);
+    world.used_kib[0] -= freed_kib;
+    world_advance(&world);
+    return world;
+}
+
+static uint64_t given_kib(const struct world *world, size_t i)
+{
+    return subtract_to_zero(world->decisions[i].from_kib, world->decisions[i].target_kib);
+}
+
+/* Of 150 MiB 100 are for the two others. */
+START_TEST(what_is_freed_is_passed_on_at_second_sight)
+{
+    struct world world = world_make_uneven(150 * MIB);
+    world_decide(&world);
+    ck_assert_uint_eq(given_kib(&world, 0), 0);
+    world_advance(&world);
+    world_decide(&world);
+    ck_assert_int_eq(world.decisions[0].reason, POLICY_DONATES);
+    ck_assert_uint_ge(given_kib(&world, 0), 95 * MIB);
+    ck_assert_uint_le(given_kib(&world, 0), 105 * MIB);
+}
+END_TEST
+
+START_TEST(what_a_start_waits_for_needs_no_second_sight)
+{
+    struct world world = world_make_uneven(150 * MIB);
+    world.snapshot.host.reserved_kib = 100 * MIB;
+    world_decide(&world);
+    ck_assert_uint_gt(world.host.unmet_kib, 0);
+    ck_assert_uint_ge(given_kib(&world, 0), 95 * MIB);
+}
+END_TEST
+
+START_TEST(what_the_host_lacks_needs_no_second_sight)
+{
+    struct world world = world_make_uneven(150 * MIB);
+    world.host_kib -= 100 * MIB;
+    world_decide(&world);
+    ck_assert_int_eq(world.host.state, POLICY_HOST_HARD);
+    ck_assert_uint_ge(given_kib(&world, 0), 95 * MIB);
+}
+END_TEST
+
+/* Who starves at its maximum cannot be helped, and hurries nobody. */
+START_TEST(who_can_have_no_more_hurries_nobody)
+{
+    struct world world = world_make_uneven(0);
+    world_add(&world, 400 * MIB, 330 * MIB, 400 * MIB);
+    world.host_kib += 400 * MIB + OVERHEAD_KIB;
+    world_run(&world, 4);
+    world.used_kib[0] -= 150 * MIB;
+    world_advance(&world);
+    world_decide(&world);
+    ck_assert_uint_lt(world.decisions[3].unused_kib, world.decisions[3].least_kib);
+    ck_assert_uint_eq(given_kib(&world, 0), 0);
+}
+END_TEST
+
+/* Claims that were not believed are no need that has fallen. */
+START_TEST(a_claim_taken_back_is_no_fall)
+{
+    struct world world = world_make_scarce();
+    world.domains[0].rss_kib.value = 360 * MIB;
+    world_run(&world, 10);
+    world.used_kib[0] = 500 * MIB;
+    world_run(&world, 2);
+    ck_assert(world.decisions[0].overclaims);
+    world.used_kib[0] = 315 * MIB;
+    world_report(&world.domains[0], world.used_kib[0], (uint64_t)world.snapshot.wall_sec);
+    world_decide(&world);
+    ck_assert(!world.decisions[0].overclaims);
+    ck_assert_int_eq(world.decisions[0].action, POLICY_SHRINK);
+}
+END_TEST
+
+START_TEST(what_could_be_noise_is_passed_on_at_once)
+{
+    struct world world = world_make_uneven(45 * MIB);
+    world_decide(&world);
+    ck_assert_uint_ge(given_kib(&world, 0), 25 * MIB);
+}
+END_TEST
+
+/* Use that breathes by 200 MiB, with idle guests beside it: they need not breathe with it. */
+START_TEST(nobody_breathes_with_another)
+{
+    struct world world = world_make_uneven(0);
+    world_run(&world, 4);
+    unsigned int moves = 0;
+    for (unsigned int i = 0; i < 40; i++) {
+        uint64_t step = 100 * MIB;
+        world.used_kib[0] += i % 4 < 2 ? step : -step;
+        world_cycle(&world);
+        for (size_t g = 1; g < 3; g++)
+            moves += world.decisions[g].action != POLICY_HOLD;
+    }
+    ck_assert_uint_le(moves, 60);
+}
+END_TEST
+
+/* It has less than R left before long: what the first has freed is for it at once. */
+START_TEST(who_will_starve_needs_no_second_sight)
+{
+    struct world world = world_make_uneven(150 * MIB);
+    world.used_kib[1] += 110 * MIB;
+    world_advance(&world);
+    ck_assert_uint_ge(world_unused_kib(&world, 1), 100 * MIB);
+    world_decide(&world);
+    ck_assert_uint_lt(world.decisions[1].unused_kib,
+                      world.decisions[1].least_kib + world.decisions[1].growth_kib);
+    ck_assert_int_eq(world.decisions[0].reason, POLICY_DONATES);
+    ck_assert_uint_ge(given_kib(&world, 0), 95 * MIB);
 }
 END_TEST
 
@@ -1448,6 +1580,14 @@ Suite *make_suite(void)
 
     TCase *scarcity = tcase_create("scarcity");
     tcase_add_test(scarcity, scarcity_is_shared_equally);
+    tcase_add_test(scarcity, what_is_freed_is_passed_on_at_second_sight);
+    tcase_add_test(scarcity, what_a_start_waits_for_needs_no_second_sight);
+    tcase_add_test(scarcity, what_the_host_lacks_needs_no_second_sight);
+    tcase_add_test(scarcity, who_can_have_no_more_hurries_nobody);
+    tcase_add_test(scarcity, a_claim_taken_back_is_no_fall);
+    tcase_add_test(scarcity, what_could_be_noise_is_passed_on_at_once);
+    tcase_add_test(scarcity, nobody_breathes_with_another);
+    tcase_add_test(scarcity, who_will_starve_needs_no_second_sight);
     tcase_add_test(scarcity, who_grows_slowly_among_many_is_given_to);
     tcase_add_test(scarcity, a_guest_that_always_starves_leaves_the_others_something);
     tcase_add_test(scarcity, nobody_gives_below_the_headroom_in_vain);
