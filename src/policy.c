@@ -860,7 +860,7 @@ static void reckon_rest(struct policy_decision *decision, const struct policy_co
     uint64_t pause_usec = GRADUAL_USEC / steps_per_window(config->interval_usec);
     /* A guest that counts its balloon as used is not known anew while that moves. */
     bool is_unseen =
-        memory->counts_balloon && memory->has_shrunk && memory->used_usec <= memory->shrunk_usec;
+        memory->counts_balloon && memory->has_asked && memory->used_usec <= memory->asked_usec;
     decision->is_settling = is_unseen || is_in_flight(memory, memory->actual_kib, now_usec);
     decision->has_just_given =
         memory->has_shrunk && elapsed_usec(memory->shrunk_usec, now_usec) <= pause_usec;
@@ -1444,7 +1444,7 @@ static uint64_t lacking_kib(const struct policy_decision *decision)
 {
     uint64_t right =
         min_u64(add_saturated(decision->needed_kib, decision->headroom_kib), decision->max_kib);
-    return subtract_to_zero(right, decision->from_kib);
+    return subtract_to_zero(right, max_u64(decision->from_kib, decision->owed_kib));
 }
 
 static void add_to_totals(struct totals *totals, const struct policy_decision *decision)

@@ -485,6 +485,29 @@ START_TEST(a_ramp_of_a_guest_that_counts_its_balloon_never_starves)
 }
 END_TEST
 
+/* What it uses of what it has just been given is not known before its balloon rests. */
+START_TEST(a_guest_that_counts_its_balloon_gives_nothing_before_it_is_known)
+{
+    struct world world = world_make_course(16 * GIB);
+    struct domain *domain = &world.domains[0];
+    for (unsigned int i = 0; i < 40; i++) {
+        world_advance(&world);
+        domain->available_kib.value = domain->max_kib - UNSEEN_KIB;
+        world_decide(&world);
+    }
+    ck_assert(world.memory[0].counts_balloon);
+    world.decisions[0].action = POLICY_GROW;
+    world.decisions[0].target_kib += 300 * MIB;
+    static const enum policy_action want[] = {POLICY_HOLD, POLICY_SHRINK};
+    for (size_t i = 0; i < COUNT_OF(want); i++) {
+        world_advance(&world);
+        domain->available_kib.value = domain->max_kib - UNSEEN_KIB;
+        world_decide(&world);
+        ck_assert_int_eq(world.decisions[0].action, want[i]);
+    }
+}
+END_TEST
+
 /* It grows from the first look on, so that its balloon never rests, and its reports are a cycle
  * late. */
 START_TEST(a_guest_that_grows_when_first_seen_is_not_overfed)
@@ -708,6 +731,32 @@ START_TEST(who_will_starve_needs_no_second_sight)
                       world.decisions[1].least_kib + world.decisions[1].growth_kib);
     ck_assert_int_eq(world.decisions[0].reason, POLICY_DONATES);
     ck_assert_uint_ge(given_kib(&world, 0), 95 * MIB);
+}
+END_TEST
+
+/* The first lacks some of its headroom, or is about to, when it will have given what it was asked
+ * for; then it may as well keep that. The second has page cache. */
+START_TEST(what_has_not_been_given_yet_is_not_lacking)
+{
+    bool is_giving = _i == 1;
+    uint64_t size_kib = (is_giving ? 501 : 480) * MIB;
+    struct world world = world_make(size_kib + 580 * MIB + 2 * OVERHEAD_KIB + 200 * MIB);
+    world_add(&world, size_kib, 330 * MIB, 2048 * MIB);
+    world_add(&world, 600 * MIB, 560 * MIB, 2048 * MIB);
+    for (unsigned int i = 0; i < 10; i++) {
+        world.domains[1].usable_kib = (struct figure){true, 240 * MIB};
+        world_decide(&world);
+        world.snapshot.now_usec += SEC;
+        world.snapshot.wall_sec++;
+        for (size_t g = 0; g < 2; g++)
+            world_report(&world.domains[g], world.used_kib[g], (uint64_t)world.snapshot.wall_sec);
+    }
+    world.memory[0].has_asked = is_giving;
+    world.memory[0].asked_kib = 480 * MIB;
+    world.memory[0].asked_usec = world.memory[0].moved_usec = world.snapshot.now_usec;
+    world_decide(&world);
+    ck_assert_uint_eq(world.decisions[0].from_kib, 480 * MIB);
+    ck_assert_int_eq(world.decisions[1].action, is_giving ? POLICY_HOLD : POLICY_SHRINK);
 }
 END_TEST
 
@@ -1572,6 +1621,7 @@ Suite *make_suite(void)
     tcase_add_loop_test(time, what_is_freed_goes_back_gradually, 0, 6);
     tcase_add_test(time, a_moving_balloon_is_not_taken_for_use);
     tcase_add_loop_test(time, a_ramp_of_a_guest_that_counts_its_balloon_never_starves, 0, 4);
+    tcase_add_test(time, a_guest_that_counts_its_balloon_gives_nothing_before_it_is_known);
     tcase_add_test(time, a_guest_that_grows_when_first_seen_is_not_overfed);
     tcase_add_test(time, a_single_jump_is_not_taken_for_a_ramp);
     tcase_add_test(time, headroom_follows_a_sustained_growth);
@@ -1588,6 +1638,7 @@ Suite *make_suite(void)
     tcase_add_test(scarcity, what_could_be_noise_is_passed_on_at_once);
     tcase_add_test(scarcity, nobody_breathes_with_another);
     tcase_add_test(scarcity, who_will_starve_needs_no_second_sight);
+    tcase_add_loop_test(scarcity, what_has_not_been_given_yet_is_not_lacking, 0, 2);
     tcase_add_test(scarcity, who_grows_slowly_among_many_is_given_to);
     tcase_add_test(scarcity, a_guest_that_always_starves_leaves_the_others_something);
     tcase_add_test(scarcity, nobody_gives_below_the_headroom_in_vain);
