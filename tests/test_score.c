@@ -314,8 +314,45 @@ START_TEST(two_gradual_steps_in_a_window_are_not)
 }
 END_TEST
 
-/* A kill ten seconds after a shrink, in a guest whose demand grows to WANTED_KIB over RAMP_USEC. */
-static struct scores scores_of_kill(uint64_t wanted_kib, uint64_t ramp_usec, uint64_t pool_kib)
+/* Two requests in a second, the first of which came to nothing. */
+START_TEST(who_refuses_gives_nothing)
+{
+    struct sim_spell always = {0, 1000 * SEC};
+    for (size_t refuses = 0; refuses < 2; refuses++) {
+        struct fixture fixture;
+        set_up(&fixture, 4 * GIB);
+        fixture.plans[0].refuses = (struct sim_spells){&always, refuses};
+        score_order(fixture.score, &fixture.world, 0, 430 * MIB);
+        fixture.world.now_usec += SEC;
+        fixture.guests[0].reported_usec = fixture.world.now_usec;
+        score_order(fixture.score, &fixture.world, 0, 400 * MIB);
+        struct scores scores = score_end(fixture.score, &fixture.world);
+        ck_assert_uint_eq(scores.gates[3], refuses == 0);
+    }
+}
+END_TEST
+
+/* Another was asked for 60 MiB more than it has; by whom has begun afresh since, or by the same. */
+START_TEST(what_was_promised_before_a_restart_is_not_known)
+{
+    struct sim_point restart = {101 * SEC, 0};
+    for (size_t restarts = 0; restarts < 2; restarts++) {
+        struct fixture fixture;
+        set_up(&fixture, 1700 * MIB);
+        fixture.scenario.restarts = (struct sim_series){&restart, restarts};
+        score_order(fixture.score, &fixture.world, 1, 572 * MIB);
+        fixture.guests[1].target_kib = 572 * MIB;
+        fixture.world.now_usec += 2 * SEC;
+        struct scores scores = scores_of_order(&fixture, 660 * MIB);
+        ck_assert_uint_eq(scores.gates[2], restarts == 0);
+    }
+}
+END_TEST
+
+/* A kill ten seconds after a shrink, in a guest whose demand grows to WANTED_KIB over RAMP_USEC;
+ * the others use OTHERS_KIB each until a second before that. */
+static struct scores scores_of_kill(uint64_t wanted_kib, uint64_t ramp_usec, uint64_t pool_kib,
+                                    uint64_t others_kib)
 {
     struct fixture fixture;
     set_up(&fixture, pool_kib);
@@ -333,6 +370,8 @@ static struct scores scores_of_kill(uint64_t wanted_kib, uint64_t ramp_usec, uin
             guest->used_kib = guest->size_kib;
         for (size_t j = 0; j < GUESTS; j++)
             fixture.guests[j].reported_usec = fixture.world.now_usec;
+        for (size_t j = 1; j < GUESTS; j++)
+            fixture.guests[j].used_kib = i < 40 ? others_kib : 200 * MIB;
         guest->kills = i == 50;
         score_step(fixture.score, &fixture.world, SEC / 10);
     }
@@ -341,14 +380,20 @@ static struct scores scores_of_kill(uint64_t wanted_kib, uint64_t ramp_usec, uin
 
 START_TEST(who_is_killed_for_what_was_taken_is_counted)
 {
-    struct scores scores = scores_of_kill(440 * MIB, 10 * SEC, 4 * GIB);
+    struct scores scores = scores_of_kill(440 * MIB, 10 * SEC, 4 * GIB, 200 * MIB);
     ck_assert_uint_eq(scores.kills, 1);
     ck_assert_uint_eq(scores.gates[5], 1);
     /* It would have been killed with what it had before, too. */
-    scores = scores_of_kill(600 * MIB, 20 * SEC, 4 * GIB);
+    scores = scores_of_kill(600 * MIB, 20 * SEC, 4 * GIB, 200 * MIB);
+    ck_assert_uint_eq(scores.gates[5], 0);
+    /* What another has freed a second before could not be handed on in time. */
+    scores = scores_of_kill(440 * MIB, 10 * SEC, 1536 * MIB, 200 * MIB);
+    ck_assert_uint_eq(scores.gates[5], 1);
+    scores = scores_of_kill(440 * MIB, 10 * SEC, 1536 * MIB, 500 * MIB);
+    ck_assert_uint_eq(scores.kills, 1);
     ck_assert_uint_eq(scores.gates[5], 0);
     /* Nobody is to provide for such growth. */
-    scores = scores_of_kill(440 * MIB, 2 * SEC, 4 * GIB);
+    scores = scores_of_kill(440 * MIB, 2 * SEC, 4 * GIB, 200 * MIB);
     ck_assert_uint_eq(scores.kills, 1);
     ck_assert_uint_eq(scores.gates[5], 0);
 }
@@ -565,6 +610,8 @@ Suite *make_suite(void)
     tcase_add_test(cases, noise_may_make_another_worse_off);
     tcase_add_test(cases, a_guest_paused_just_now_seems_to_run);
     tcase_add_test(cases, two_gradual_steps_in_a_window_are_not);
+    tcase_add_test(cases, who_refuses_gives_nothing);
+    tcase_add_test(cases, what_was_promised_before_a_restart_is_not_known);
     tcase_add_test(cases, who_is_killed_for_what_was_taken_is_counted);
     suite_add_tcase(suite, cases);
 

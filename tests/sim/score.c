@@ -76,6 +76,7 @@ struct track {
     double size_kib;
     unsigned int kills;
     uint64_t swap_in_kib;
+    uint64_t ordered_usec;     /* when it was asked */
     uint64_t moved_usec;       /* when it was asked, or last moved towards what it was asked for */
     uint64_t least_age_usec;   /* of the reports that could be read, at the cycles */
     bool could_have_more;      /* after the last step: what a kill leaves behind tells nothing */
@@ -109,7 +110,9 @@ struct score {
     struct oracle_vessel *vessels;
     double *right_kib;
     double level_kib;
-    bool is_plenty; /* all have their headroom */
+    double least_level_kib; /* since the last cycle but one: a report tells of what was */
+    double next_level_kib;  /* since the last one */
+    bool is_plenty;         /* all have their headroom */
     double unpromised_kib;
     bool host_is_low;
     bool has_been_short;
@@ -150,11 +153,22 @@ static double asked_kib(const struct sim_guest *guest)
     return guest->target_kib != 0 ? (double)guest->target_kib : (double)guest->size_kib;
 }
 
+/* When the coordinator began afresh; 0: it did not. */
+static uint64_t last_restart_usec(const struct sim_world *world)
+{
+    const struct sim_series *restarts = &world->scenario->restarts;
+    uint64_t last = 0;
+    for (size_t i = 0; i < restarts->count && restarts->points[i].at_usec <= world->now_usec; i++)
+        last = restarts->points[i].at_usec;
+    return last;
+}
+
 /* The size the guest is on its way to. */
 static double from_kib(const struct track *track, const struct sim_world *world,
                        const struct sim_guest *guest)
 {
-    bool on_its_way = fabs(asked_kib(guest) - (double)guest->size_kib) > SAME_KIB &&
+    bool is_known = track->ordered_usec >= last_restart_usec(world);
+    bool on_its_way = is_known && fabs(asked_kib(guest) - (double)guest->size_kib) > SAME_KIB &&
                       world->now_usec < track->moved_usec + ON_ITS_WAY_USEC;
     return on_its_way ? asked_kib(guest) : (double)guest->size_kib;
 }
@@ -173,6 +187,20 @@ static void check_range(struct score *score, const struct sim_world *world, size
                mib(high));
 }
 
+/* One that began afresh does not know what was promised before, but for what has come: a page or
+ * two of each, and what is still on its way, or cannot come as the guest is paused. */
+static double unknown_promises_kib(const struct score *score, const struct sim_world *world)
+{
+    double unknown = 0;
+    uint64_t restart = last_restart_usec(world);
+    for (size_t i = 0; i < world->guest_count && restart != 0; i++) {
+        const struct sim_guest *guest = &world->guests[i];
+        double coming = fmax(0, asked_kib(guest) - (double)guest->size_kib);
+        unknown += SAME_KIB + (score->tracks[i].ordered_usec < restart ? coming : 0);
+    }
+    return unknown;
+}
+
 static void check_growth(struct score *score, const struct sim_world *world, size_t i,
                          double target)
 {
@@ -185,10 +213,7 @@ static void check_growth(struct score *score, const struct sim_world *world, siz
         breach(score, 2, world, i, "grows to %.1f MiB, the host has %.1f less than its reserve",
                mib(target), mib(-growable));
     double left = oracle_unpromised_kib(world) - (target - had);
-    /* A coordinator that began afresh does not know what was promised before, but for what has
-     * come: a page or two of each. */
-    bool is_new = world->scenario->restarts.count > 0;
-    if (left < -SAME_KIB * (is_new ? (double)world->guest_count : 1))
+    if (left < -fmax(SAME_KIB, unknown_promises_kib(score, world)))
         breach(score, 3, world, i, "grows to %.1f MiB, %.1f more than can be promised", mib(target),
                mib(-left));
 }
@@ -230,7 +255,7 @@ static double lacking_kib(const struct sim_world *world, size_t i)
         plan->claims_all.count > 0 || plan->claims_none.count > 0 || plan->garbage.count > 0;
     double headroom = fmax(oracle_headroom_kib(world, i), burst_kib(world, i));
     double seen = is_doubtful ? 0 : coming_unused_kib(world, i) - (double)plan->noise_kib;
-    return fmax(0, headroom - seen);
+    return fmax(0, headroom + oracle_dead_band_kib(0) - seen);
 }
 
 /* That a guest has been paused shows when its last report is stale. */
@@ -253,13 +278,17 @@ static double others_lack_kib(const struct sim_world *world, size_t donor)
     return lacking;
 }
 
-/* What an emulator may take for itself beside what has shown; it shows once all is touched. */
+/* What an emulator may take for itself beside what has shown. It shows where all has been touched
+ * whenever it was looked at, since a coordinator began. */
 static double unshown_kib(const struct sim_world *world)
 {
     double unshown = 0;
-    for (size_t i = 0; i < world->guest_count; i++)
-        if (world->guests[i].is_here && world->guests[i].touched_kib < world->guests[i].size_kib)
-            unshown += UNSHOWN_KIB;
+    for (size_t i = 0; i < world->guest_count; i++) {
+        const struct sim_guest *guest = &world->guests[i];
+        bool is_shown = guest->plan->touched && last_restart_usec(world) == 0 &&
+                        guest->touched_kib >= guest->size_kib;
+        unshown += guest->is_here && !is_shown ? UNSHOWN_KIB : 0;
+    }
     return unshown;
 }
 
@@ -312,6 +341,17 @@ static bool has_lied(const struct sim_world *world, size_t i)
            sim_spells_hold(&guest->plan->garbage, guest->reported_usec);
 }
 
+/* That a guest refuses requests shows only when it is made one: until then it is thought to give
+ * and to take as others do. */
+static bool someone_refuses(const struct sim_world *world)
+{
+    for (size_t i = 0; i < world->guest_count; i++)
+        if (world->guests[i].is_here &&
+            sim_spells_hold(&world->guests[i].plan->refuses, world->now_usec))
+            return true;
+    return false;
+}
+
 /*
  * Not even half of R is there for all and the guest can swap, or it has said for long that it has
  * next to nothing left, whatever it was given; and it would keep what the others have on average
@@ -320,8 +360,10 @@ static bool has_lied(const struct sim_world *world, size_t i)
 static bool yields_to_shares(const struct score *score, const struct sim_world *world, size_t donor,
                              double target)
 {
-    bool is_overload = world->guests[donor].swap_in_kib != 0 &&
-                       score->level_kib < oracle_reserve_kib(world, donor) / 2;
+    double level = fmin(score->level_kib, score->least_level_kib);
+    bool is_scarce = level < oracle_reserve_kib(world, donor) / 2;
+    bool is_overload =
+        world->guests[donor].swap_in_kib != 0 && (is_scarce || someone_refuses(world));
     bool is_insatiable = world->now_usec >= score->tracks[donor].fed_usec + INSATIABLE_USEC;
     if (!is_overload && !is_insatiable)
         return false;
@@ -339,6 +381,23 @@ static bool yields_to_shares(const struct score *score, const struct sim_world *
     return someone_lacks && target >= share * TAXED_PART;
 }
 
+/*
+ * Whether what guest I uses can be known. Of one that counts its balloon as used it is not while
+ * that moves, if it reports late, or has lied just before; nor near its maximum, where it does not
+ * see all of its size, as those that do not count it. Who begins afresh does not know of what size
+ * a late report is.
+ */
+static bool is_obscure(const struct sim_world *world, size_t i)
+{
+    const struct sim_guest *guest = &world->guests[i];
+    const struct sim_guest_plan *plan = guest->plan;
+    bool is_late = plan->delay_usec > 0 || plan->latency_usec > USEC_PER_SEC;
+    bool is_liar = plan->claims_all.count + plan->claims_none.count + plan->garbage.count > 0;
+    bool is_near_max = guest->size_kib + plan->unseen_kib > plan->max_kib;
+    bool is_of_before = last_restart_usec(world) != 0 && plan->delay_usec > 0;
+    return is_of_before || (plan->counts_balloon && (is_late || is_liar || is_near_max));
+}
+
 static void check_left(struct score *score, const struct sim_world *world, size_t i, double target)
 {
     const struct sim_guest_plan *plan = world->guests[i].plan;
@@ -349,9 +408,7 @@ static void check_left(struct score *score, const struct sim_world *world, size_
     if (!score->host_is_low && others_lack_kib(world, i) <= 0)
         left -= oracle_reported_cache_kib(world, i);
     double reserve = oracle_reserve_kib(world, i);
-    /* Of one that counts its balloon and reports late nobody knows what it uses while that moves.
-     */
-    if (plan->counts_balloon && (plan->delay_usec > 0 || plan->latency_usec > USEC_PER_SEC))
+    if (is_obscure(world, i))
         return;
     /* To bring it down to its maximum needs no excuse. A lie is read as the truth. */
     if (left >= reserve || target >= oracle_high_kib(world, i) || has_lied(world, i))
@@ -404,8 +461,9 @@ static void check_shrink(struct score *score, const struct sim_world *world, siz
     /* To take a request back is no shrink. */
     if (target > from - SAME_KIB || fabs(target - (double)guest->size_kib) <= SAME_KIB)
         return;
-    /* Nor is to grant less of a growth that has not come yet. */
-    if (target >= (double)guest->size_kib) {
+    /* Nor is to grant less of a growth that has not come yet; and who refuses gives nothing. */
+    if (target >= (double)guest->size_kib ||
+        sim_spells_hold(&guest->plan->refuses, world->now_usec)) {
         check_left(score, world, i, target);
         return;
     }
@@ -416,7 +474,7 @@ static void check_shrink(struct score *score, const struct sim_world *world, siz
         .size_kib = (double)guest->size_kib,
         .left_kib = target - oracle_need_kib(world, i),
         .swapped_kib = guest->swapped_kib,
-        .is_settled = has_lied(world, i),
+        .is_settled = has_lied(world, i) || is_obscure(world, i),
     };
     check_left(score, world, i, target);
     check_gradual(score, world, i);
@@ -440,7 +498,7 @@ void score_order(struct score *score, const struct sim_world *world, size_t gues
     check_range(score, world, guest, target);
     check_growth(score, world, guest, target);
     check_shrink(score, world, guest, target);
-    track->moved_usec = world->now_usec;
+    track->ordered_usec = track->moved_usec = world->now_usec;
     track->has_grown = target > size;
     track->most_right_kib = 0;
 }
@@ -594,8 +652,14 @@ static void follow_helplessness(struct score *score, const struct sim_world *wor
     const struct sim_guest *guest = &world->guests[i];
     uint64_t silent =
         guest->reported_usec + 2 * oracle_period_usec(world, i) + guest->plan->delay_usec;
-    /* At the host's reserve nothing may grow, whoever may give. */
-    if (oracle_growable_kib(world) <= 0 || was_disconnected(world) || !oracle_can_move(world, i) ||
+    /* At the host's reserve nothing may grow, whoever may give; nor where more is promised than
+     * there is, but not by the coordinator (G3). */
+    bool is_owed = oracle_unpromised_kib(world) < -oracle_dead_band_kib(0);
+    bool is_host_full = oracle_growable_kib(world) <= 0 || (is_owed && score->scores.gates[2] == 0);
+    /* What others free, or their death does, is to be had when it has been given back. */
+    bool is_in_vain = (double)sim_usable_kib(guest) < oracle_reserve_kib(world, i) &&
+                      !score->tracks[i].could_have_more;
+    if (is_host_full || is_in_vain || was_disconnected(world) || !oracle_can_move(world, i) ||
         world->now_usec > silent || has_lied(world, i))
         score->tracks[i].helpless_usec = world->now_usec;
 }
@@ -945,6 +1009,7 @@ struct score *score_begin(const struct sim_world *world)
         return NULL;
     score->count = world->guest_count;
     score->scores.fairness = score->scores.jain = 1;
+    score->least_level_kib = score->next_level_kib = INFINITY;
     score->scarce_since_usec = UINT64_MAX;
     score->tracks = calloc(score->count + 1, sizeof(*score->tracks));
     score->vessels = calloc(score->count + 1, sizeof(*score->vessels));
@@ -969,6 +1034,8 @@ void score_cycle(struct score *score, const struct sim_world *world)
         score->short_usec = world->now_usec;
     }
     look(score, world);
+    score->least_level_kib = score->next_level_kib;
+    score->next_level_kib = score->level_kib;
     for (size_t i = 0; i < score->count; i++)
         follow_age(&score->tracks[i], world, i);
     follow_least(score, world);
@@ -978,6 +1045,7 @@ void score_step(struct score *score, const struct sim_world *world, uint64_t ste
 {
     double sec = (double)step_usec / USEC_PER_SEC;
     look(score, world);
+    score->next_level_kib = fmin(score->next_level_kib, score->level_kib);
     for (size_t i = 0; i < score->count; i++) {
         const struct sim_guest *guest = &world->guests[i];
         struct track *track = &score->tracks[i];
