@@ -224,8 +224,8 @@ static void show_last(struct run *run)
     publisher_refresh(run->publisher, &view);
 }
 
-/* Waits until UNTIL_USEC, or for a command, and does meanwhile what is due. What has come by then
- * is taken also where there is nothing to wait for. Returns true if it is to end. */
+/* Waits until UNTIL_USEC, or for a command, and does meanwhile what is due. Where that is over it
+ * takes what has come by then. Returns true if it is to end. */
 static bool wait_until(struct run *run, uint64_t until_usec)
 {
     bool is_over = run->is_stopping || run->is_noticed;

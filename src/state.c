@@ -30,12 +30,14 @@ static bool is_state_name(const char *name)
     return length < STATE_DIR_NAME_BYTES && state_dir_has_suffix(name, STATE_SUFFIX);
 }
 
-static bool has_holder(const struct state_dir *dir, const char *state_name, int64_t *ret_alive_sec)
+/* Returns as state_dir_holder(). */
+static intmax_t find_holder(const struct state_dir *dir, const char *state_name,
+                            int64_t *ret_alive_sec)
 {
     char lock_name[STATE_DIR_NAME_BYTES + sizeof(LOCK_SUFFIX)];
     int stem = (int)(strlen(state_name) - strlen(STATE_SUFFIX));
     snprintf(lock_name, sizeof(lock_name), "%.*s" LOCK_SUFFIX, stem, state_name);
-    return state_dir_holder(dir, lock_name, ret_alive_sec) >= 0;
+    return state_dir_holder(dir, lock_name, ret_alive_sec);
 }
 
 static int parse_state(struct state *state, char *error)
@@ -51,7 +53,8 @@ static int read_once(const struct state_dir *dir, const char *path, const char *
     char reason[RECORD_ERROR_BYTES];
     struct state state = {0};
     int64_t alive_sec;
-    state.is_running = has_holder(dir, name, &alive_sec);
+    intmax_t holder = find_holder(dir, name, &alive_sec);
+    state.is_running = holder >= 0;
     snprintf(state.directory, sizeof(state.directory), "%s", path);
     int result = state_dir_read(dir, name, &state.line, &state.length);
     if (result != 0) {
@@ -66,8 +69,10 @@ static int read_once(const struct state_dir *dir, const char *path, const char *
         state_release(&state);
         return result;
     }
+    /* One that has just begun, and has not written yet, says nothing of who has written this. */
     int64_t written_sec = state.record.origin.written_sec;
-    state.alive_sec = alive_sec > written_sec ? alive_sec : written_sec;
+    bool is_other = holder > 0 && holder != state.record.origin.pid;
+    state.alive_sec = alive_sec > written_sec && !is_other ? alive_sec : written_sec;
     *ret_state = state;
     return 0;
 }
@@ -151,7 +156,7 @@ static void add_uri(struct choice *choice, const char *name)
 static void consider(const struct state_dir *dir, const char *name, struct choice *choice)
 {
     int64_t alive_sec;
-    bool runs = has_holder(dir, name, &alive_sec);
+    bool runs = find_holder(dir, name, &alive_sec) >= 0;
     if (!runs && choice->running > 0)
         return;
     if (runs && choice->running == 0)

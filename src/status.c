@@ -326,15 +326,20 @@ size_t status_warnings(const struct coordinator_view *view, const struct status_
 {
     char age[STATUS_SIZE_BYTES];
     size_t count = 0;
+    int64_t old_sec = seconds_since(source->written_sec, source->now_sec);
     int64_t silent_sec = seconds_since(source->alive_sec, source->now_sec);
     if (!source->is_running)
         snprintf(lines[count++], STATUS_WHY_BYTES,
                  "NO COORDINATOR RUNS any more: this is its last state, %s old",
-                 status_age(seconds_since(source->written_sec, source->now_sec), age));
+                 status_age(old_sec, age));
     else if (is_too_long(view, silent_sec))
         snprintf(lines[count++], STATUS_WHY_BYTES,
                  "THE COORDINATOR IS SILENT: it runs, but has not been heard of for %s",
                  status_age(silent_sec, age));
+    else if (view->is_connected && is_too_long(view, old_sec)) /* it has been read, too */
+        snprintf(lines[count++], STATUS_WHY_BYTES,
+                 "THIS STATE IS %s OLD: the coordinator lives, but has written no newer one",
+                 status_age(old_sec, age));
     status_age(status_seconds_ago(view, source->now_sec), age);
     if (!view->is_connected)
         snprintf(lines[count++], STATUS_WHY_BYTES,

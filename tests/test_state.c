@@ -206,15 +206,21 @@ START_TEST(reads_the_only_one)
 }
 END_TEST
 
+/* Has the lock say that its holder was alive at SEC. */
+static void beat(int64_t sec)
+{
+    char path[128];
+    struct timespec time = {.tv_sec = sec};
+    snprintf(path, sizeof(path), "%s/qemu%%3A%%2F%%2F%%2Fsystem.lock", directory);
+    ck_assert_int_eq(utimensat(AT_FDCWD, path, (struct timespec[]){time, time}, 0), 0);
+}
+
 /* What its lock's time tells, where that is not before the state was written. */
 START_TEST(tells_when_its_coordinator_was_last_alive)
 {
-    char path[128];
     pid_t pid = start("qemu:///system");
-    snprintf(path, sizeof(path), "%s/qemu%%3A%%2F%%2F%%2Fsystem.lock", directory);
     for (int later_sec = -100; later_sec <= 100; later_sec += 100) {
-        struct timespec beat = {.tv_sec = SAMPLE_WRITTEN_SEC + later_sec};
-        ck_assert_int_eq(utimensat(AT_FDCWD, path, (struct timespec[]){beat, beat}, 0), 0);
+        beat(SAMPLE_WRITTEN_SEC + later_sec);
         ck_assert_msg(state_read(directory, NULL, &state, error) == 0, "%s", error);
         struct status_source source = state_source(&state);
         ck_assert(source.is_running && source.pid == pid);
@@ -222,6 +228,34 @@ START_TEST(tells_when_its_coordinator_was_last_alive)
         ck_assert_int_eq(source.alive_sec, SAMPLE_WRITTEN_SEC + (later_sec > 0 ? later_sec : 0));
         state_release(&state);
     }
+    end(pid);
+}
+END_TEST
+
+/* The next one has begun, and has not looked yet. */
+START_TEST(a_successor_does_not_keep_a_state_alive)
+{
+    struct state_dir dir = STATE_DIR_NONE;
+    leave("qemu:///system");
+    int ready[2];
+    char byte;
+    ck_assert_int_eq(pipe(ready), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        char reason[STATE_DIR_ERROR_BYTES];
+        int result = state_dir_claim(directory, "qemu:///system", &dir, reason);
+        ck_assert_int_eq(write(ready[1], result == 0 ? "y" : "n", 1), 1);
+        pause();
+        _exit(0);
+    }
+    ck_assert_int_eq(read(ready[0], &byte, 1), 1);
+    ck_assert_int_eq(byte, 'y');
+    beat(SAMPLE_WRITTEN_SEC + 100);
+    ck_assert_msg(state_read(directory, NULL, &state, error) == 0, "%s", error);
+    ck_assert(state.is_running);
+    ck_assert_int_eq(state.alive_sec, SAMPLE_WRITTEN_SEC);
+    close(ready[0]);
+    close(ready[1]);
     end(pid);
 }
 END_TEST
@@ -317,6 +351,7 @@ Suite *make_suite(void)
     tcase_add_test(cases, needs_no_wait_for_what_came_while_it_read);
     tcase_add_loop_test(cases, waits_for_what_is_newer_than_a_cycle, 0, COUNT_OF(ages));
     tcase_add_test(cases, tells_when_its_coordinator_was_last_alive);
+    tcase_add_test(cases, a_successor_does_not_keep_a_state_alive);
     tcase_add_test(cases, is_told_which);
     tcase_add_test(cases, prefers_the_one_that_runs);
     tcase_add_test(cases, says_where_it_looked);

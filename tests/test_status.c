@@ -127,6 +127,13 @@ START_TEST(says_first_what_is_not_as_it_seems)
     /* One who lives has nothing new to tell. */
     source.alive_sec = source.now_sec;
     expect_line(&sample, &source, "SILENT", false);
+    /* But would have written what it has, now that the old is read. */
+    expect_line(&sample, &source,
+                "THIS STATE IS 20 s OLD: the coordinator lives, but has written no newer one\n",
+                true);
+    sample.view.is_connected = false;
+    expect_line(&sample, &source, "THIS STATE IS", false);
+    sample.view.is_connected = true;
     source.alive_sec = SAMPLE_WRITTEN_SEC;
     /* One that nobody reads, and a cycle that takes 5 s, make 10 s of good health. */
     sample.view.policy.interval_usec = 100000;
