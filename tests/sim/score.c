@@ -17,6 +17,8 @@ enum {
     /* Who has less than this part of R unused for so long is insatiable. */
     HUNGRY_DIVISOR = 8,
     INSATIABLE_USEC = 30 * USEC_PER_SEC,
+    /* Who has swapped in may do so again for so long. */
+    SWAPPING_USEC = 10 * USEC_PER_SEC,
     /* A lost connection is found again within so long of being there. */
     RECONNECT_USEC = 4 * USEC_PER_SEC,
     /* A request on which nothing has moved for so long is not on its way any more. */
@@ -76,6 +78,7 @@ struct track {
     double size_kib;
     unsigned int kills;
     uint64_t swap_in_kib;
+    uint64_t swap_usec;        /* when that grew; 0: never */
     uint64_t ordered_usec;     /* when it was asked */
     uint64_t moved_usec;       /* when it was asked, or last moved towards what it was asked for */
     uint64_t least_age_usec;   /* of the reports that could be read, at the cycles */
@@ -341,14 +344,18 @@ static bool has_lied(const struct sim_world *world, size_t i)
            sim_spells_hold(&guest->plan->garbage, guest->reported_usec);
 }
 
-/* That a guest refuses requests shows only when it is made one: until then it is thought to give
- * and to take as others do. */
-static bool someone_refuses(const struct sim_world *world)
+/* Whether the level is not to be known, for another's sake than DONOR's: that one refuses requests
+ * shows only when it is made one; what one still needs that has just swapped in does not show. */
+static bool is_level_obscure(const struct score *score, const struct sim_world *world, size_t donor)
 {
-    for (size_t i = 0; i < world->guest_count; i++)
-        if (world->guests[i].is_here &&
-            sim_spells_hold(&world->guests[i].plan->refuses, world->now_usec))
+    for (size_t i = 0; i < world->guest_count; i++) {
+        const struct sim_guest *guest = &world->guests[i];
+        bool swaps = score->tracks[i].swap_usec != 0 &&
+                     world->now_usec < score->tracks[i].swap_usec + SWAPPING_USEC;
+        if (i != donor && guest->is_here &&
+            (swaps || sim_spells_hold(&guest->plan->refuses, world->now_usec)))
             return true;
+    }
     return false;
 }
 
@@ -361,9 +368,9 @@ static bool yields_to_shares(const struct score *score, const struct sim_world *
                              double target)
 {
     double level = fmin(score->level_kib, score->least_level_kib);
-    bool is_scarce = level < oracle_reserve_kib(world, donor) / 2;
-    bool is_overload =
-        world->guests[donor].swap_in_kib != 0 && (is_scarce || someone_refuses(world));
+    bool is_scarce = level < oracle_reserve_kib(world, donor) / 2 + oracle_dead_band_kib(0);
+    bool is_overload = world->guests[donor].swap_in_kib != 0 &&
+                       (is_scarce || is_level_obscure(score, world, donor));
     bool is_insatiable = world->now_usec >= score->tracks[donor].fed_usec + INSATIABLE_USEC;
     if (!is_overload && !is_insatiable)
         return false;
@@ -405,7 +412,7 @@ static void check_left(struct score *score, const struct sim_world *world, size_
     /* As was reported: what is in swap is not in a report. */
     double left = target - (double)world->guests[i].reported_used_kib + noise + SAME_KIB;
     /* Page cache is taken only where somebody lacks its headroom. */
-    if (!score->host_is_low && others_lack_kib(world, i) <= 0)
+    if (!score->host_is_low && others_lack_kib(world, i) <= 0 && !is_level_obscure(score, world, i))
         left -= oracle_reported_cache_kib(world, i);
     double reserve = oracle_reserve_kib(world, i);
     if (is_obscure(world, i))
@@ -1061,6 +1068,8 @@ void score_step(struct score *score, const struct sim_world *world, uint64_t ste
         }
         track->size_kib = (double)guest->size_kib;
         track->kills = guest->kills;
+        if (guest->swap_in_kib > track->swap_in_kib)
+            track->swap_usec = world->now_usec;
         track->swap_in_kib = guest->swap_in_kib;
         track->could_have_more = guest->is_here && could_have_more(score, world, i);
     }
