@@ -702,7 +702,8 @@ static enum policy_reason learn(struct policy_memory *memory, const struct polic
         begin_counters_anew(memory, domain);
         return limits->managed ? POLICY_IMPOSSIBLE : POLICY_UNMANAGED;
     }
-    if (has_report && is_new_report(memory, domain))
+    /* What comes from a paused guest is from before, and no sign of a second one to be young. */
+    if (has_report && domain->is_running && is_new_report(memory, domain))
         learn_report(memory, config, limits, domain, snapshot);
     learn_size(memory, domain, snapshot->now_usec);
     if (!limits->managed)

@@ -1131,6 +1131,26 @@ START_TEST(who_migrates_keeps_what_it_was_promised)
 }
 END_TEST
 
+/* Its reports come late: one of before the pause is read in it, the next one after it. */
+START_TEST(what_a_paused_domain_reported_is_not_young)
+{
+    struct world world = world_make_course(16 * GIB);
+    world.config.interval_usec = 10 * SEC;
+    struct domain *domain = &world.domains[0];
+    domain->is_running = false;
+    world_advance(&world);
+    uint64_t before_sec = (uint64_t)world.snapshot.wall_sec - 5;
+    world_report(domain, 180 * MIB, before_sec);
+    world_cycle(&world);
+    domain->is_running = true;
+    world_report(domain, 180 * MIB, before_sec + 1);
+    world_cycle(&world);
+    ck_assert_int_eq(world.decisions[0].reason, POLICY_STALE);
+    world_cycle(&world);
+    ck_assert(!policy_is_held(world.decisions[0].reason));
+}
+END_TEST
+
 START_TEST(a_paused_domain_keeps_what_it_was_promised)
 {
     struct world world = world_make(0);
@@ -1657,6 +1677,7 @@ Suite *make_suite(void)
                         COUNT_OF(obstacle_rows));
     tcase_add_test(scarcity, huge_pages_take_nothing_from_the_others);
     tcase_add_test(scarcity, who_migrates_keeps_what_it_was_promised);
+    tcase_add_test(scarcity, what_a_paused_domain_reported_is_not_young);
     tcase_add_test(scarcity, a_paused_domain_keeps_what_it_was_promised);
     tcase_add_test(scarcity, a_ramp_of_a_large_guest_never_starves);
     tcase_add_test(scarcity, a_host_that_does_not_say_what_it_has_moves_nobody);
