@@ -210,7 +210,7 @@ $(BUILD)/tests/bench_calls.so: tests/bench_calls.c Makefile | $(BUILD)/tests
 
 # A coordinator's state without a coordinator, for the commands that ask.
 $(BUILD)/tests/write_state: $(BUILD)/tests/write_state.o $(BUILD)/tests/sample.o \
-		$(patsubst %,$(BUILD)/%.o,clock record json_out state_dir atomic_file snapshot policy ksm)
+		$(patsubst %,$(BUILD)/%.o,clock record json_out state_dir atomic_file whole snapshot policy ksm)
 	$(CC) $(CFLAGS) $(SANITIZE) $(LDFLAGS) -o $@ $^ $(JSON_LIBS) $(LDLIBS)
 
 $(BUILD)/tests/bench_policy: $(BUILD)/tests/bench_policy.o $(BUILD)/tests/splitmix.o $(BUILD)/policy.o
