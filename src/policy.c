@@ -1440,7 +1440,7 @@ static uint64_t free_kib(const struct policy_config *config, const struct host *
                    subtract_to_zero(host->available_kib, config->host_reserve_kib));
 }
 
-/* What it needs more than it has. */
+/* What it needs more than it has, or has been promised; what it has not given yet it still has. */
 static uint64_t lacking_kib(const struct policy_decision *decision)
 {
     uint64_t right =
