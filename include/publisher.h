@@ -20,9 +20,8 @@ enum {
 };
 
 struct publisher_config {
-    const struct state_dir
-        *dir;                /* claimed, where the state file is; where there is none: none is */
-    const char *state_name;  /* the state file's */
+    const struct state_dir *dir; /* claimed; where there is none no state is written */
+    const char *state_name;      /* the state file's */
     int notices;             /* of its readers, for publisher_refresh(); negative: there are none */
     const char *record_path; /* NULL: no record */
     uint64_t record_bytes;   /* a record that would be larger is put aside, as PATH.1 */

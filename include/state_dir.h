@@ -83,8 +83,8 @@ int state_dir_read(const struct state_dir *dir, const char *name, char **ret_byt
 bool state_dir_is_shortage(int result);
 
 /* The pid of the process that has the lock file NAME, 0 where it is not seen from here, -1 where
- * nobody has it. *RET_ALIVE_SEC is when it last said that it lives (wall clock), 0 where that is
- * not known. */
+ * nobody has it. *RET_ALIVE_SEC, where that is not NULL, is when it last said that it lives (wall
+ * clock), 0 where that is not known. */
 intmax_t state_dir_holder(const struct state_dir *dir, const char *name, int64_t *ret_alive_sec);
 
 /* Says that the holder of the claimed DIR's lock lives: the time of the lock file tells. Where

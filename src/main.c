@@ -228,8 +228,7 @@ static void show_last(struct run *run)
  * takes what has come by then. Returns true if it is to end. */
 static bool wait_until(struct run *run, uint64_t until_usec)
 {
-    bool is_over = run->is_stopping || run->is_noticed;
-    while (!is_over) {
+    while (!run->is_stopping && !run->is_noticed) {
         if (run->is_read)
             show_last(run);
         if (run->is_to_reload)
@@ -237,7 +236,8 @@ static bool wait_until(struct run *run, uint64_t until_usec)
         service_alive(&run->service);
         uint64_t now = clock_monotonic_usec();
         sleep_until(run, min_u64(until_usec, add_saturated(now, run->service.pause_usec)));
-        is_over = run->is_stopping || run->is_noticed || clock_monotonic_usec() >= until_usec;
+        if (clock_monotonic_usec() >= until_usec)
+            break;
     }
     if (run->is_to_reload && !run->is_stopping)
         reload(run);

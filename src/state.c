@@ -155,8 +155,7 @@ static void add_uri(struct choice *choice, const char *name)
 /* One that runs makes those that do not forgotten. */
 static void consider(const struct state_dir *dir, const char *name, struct choice *choice)
 {
-    int64_t alive_sec;
-    bool runs = find_holder(dir, name, &alive_sec) >= 0;
+    bool runs = find_holder(dir, name, NULL) >= 0;
     if (!runs && choice->running > 0)
         return;
     if (runs && choice->running == 0)

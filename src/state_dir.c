@@ -205,8 +205,7 @@ static int refuse_second(pid_t holder, const char *uri, char *error)
 static int look_for_holder(int directory, const char *name, const char *uri, char *error)
 {
     struct state_dir dir = {.directory = directory, .lock = -1};
-    int64_t alive_sec;
-    pid_t holder = (pid_t)state_dir_holder(&dir, name, &alive_sec);
+    pid_t holder = (pid_t)state_dir_holder(&dir, name, NULL);
     return holder < 0 ? 0 : refuse_second(holder, uri, error);
 }
 
@@ -361,11 +360,12 @@ intmax_t state_dir_holder(const struct state_dir *dir, const char *name, int64_t
 {
     struct stat status;
     int descriptor = openat(dir->directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    *ret_alive_sec = 0;
+    if (ret_alive_sec != NULL)
+        *ret_alive_sec = 0;
     if (descriptor < 0)
         return -1;
     pid_t holder = find_holder(descriptor);
-    if (fstat(descriptor, &status) == 0)
+    if (ret_alive_sec != NULL && fstat(descriptor, &status) == 0)
         *ret_alive_sec = status.st_mtim.tv_sec;
     close(descriptor);
     return holder;

@@ -23,7 +23,6 @@
 #include <sys/ioctl.h>
 #include <sys/signalfd.h>
 #include <termios.h>
-#include <time.h>
 #include <unistd.h>
 
 /* No line wraps at the edge: a character that is wider than thought does no harm. */

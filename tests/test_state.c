@@ -54,10 +54,15 @@ static void write_one(const struct state_dir *dir, const char *uri, bool is_conn
     free(line);
 }
 
-static void claim_and_write(const char *uri, struct state_dir *dir)
+static void claim_only(const char *uri, struct state_dir *dir)
 {
     char reason[STATE_DIR_ERROR_BYTES];
     ck_assert_int_eq(state_dir_claim(directory, uri, dir, reason), 0);
+}
+
+static void claim_and_write(const char *uri, struct state_dir *dir)
+{
+    claim_only(uri, dir);
     write_one(dir, uri, true, clock_monotonic_usec());
 }
 
@@ -70,7 +75,7 @@ static void leave(const char *uri)
 }
 
 /* A process that is the coordinator of URI until end(); a lock is seen from another one only. */
-static pid_t start(const char *uri)
+static pid_t start_by(void (*begin)(const char *uri, struct state_dir *dir), const char *uri)
 {
     int ready[2];
     char byte;
@@ -78,7 +83,7 @@ static pid_t start(const char *uri)
     pid_t pid = fork();
     if (pid == 0) {
         struct state_dir dir = STATE_DIR_NONE;
-        claim_and_write(uri, &dir);
+        begin(uri, &dir);
         if (write(ready[1], "x", 1) == 1)
             pause();
         _exit(0);
@@ -87,6 +92,11 @@ static pid_t start(const char *uri)
     ck_assert_int_eq(read(ready[0], &byte, 1), 1);
     close(ready[0]);
     return pid;
+}
+
+static pid_t start(const char *uri)
+{
+    return start_by(claim_and_write, uri);
 }
 
 static void end(pid_t pid)
@@ -235,27 +245,12 @@ END_TEST
 /* The next one has begun, and has not looked yet. */
 START_TEST(a_successor_does_not_keep_a_state_alive)
 {
-    struct state_dir dir = STATE_DIR_NONE;
     leave("qemu:///system");
-    int ready[2];
-    char byte;
-    ck_assert_int_eq(pipe(ready), 0);
-    pid_t pid = fork();
-    if (pid == 0) {
-        char reason[STATE_DIR_ERROR_BYTES];
-        int result = state_dir_claim(directory, "qemu:///system", &dir, reason);
-        ck_assert_int_eq(write(ready[1], result == 0 ? "y" : "n", 1), 1);
-        pause();
-        _exit(0);
-    }
-    ck_assert_int_eq(read(ready[0], &byte, 1), 1);
-    ck_assert_int_eq(byte, 'y');
+    pid_t pid = start_by(claim_only, "qemu:///system");
     beat(SAMPLE_WRITTEN_SEC + 100);
     ck_assert_msg(state_read(directory, NULL, &state, error) == 0, "%s", error);
     ck_assert(state.is_running);
     ck_assert_int_eq(state.alive_sec, SAMPLE_WRITTEN_SEC);
-    close(ready[0]);
-    close(ready[1]);
     end(pid);
 }
 END_TEST
