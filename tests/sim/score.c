@@ -249,15 +249,19 @@ static double burst_kib(const struct sim_world *world, size_t i)
     return oracle_reserve_kib(world, i) + most - least;
 }
 
+/* Whether any of its reports is false, which may be this one. */
+static bool is_ever_false(const struct sim_guest_plan *plan)
+{
+    return plan->claims_all.count > 0 || plan->claims_none.count > 0 || plan->garbage.count > 0;
+}
+
 /* What guest I lacks of its headroom as far as can be known: one whose figures are late, noisy or
  * false may seem to lack what it does not. */
 static double lacking_kib(const struct sim_world *world, size_t i)
 {
     const struct sim_guest_plan *plan = world->guests[i].plan;
-    bool is_doubtful =
-        plan->claims_all.count > 0 || plan->claims_none.count > 0 || plan->garbage.count > 0;
     double headroom = fmax(oracle_headroom_kib(world, i), burst_kib(world, i));
-    double seen = is_doubtful ? 0 : coming_unused_kib(world, i) - (double)plan->noise_kib;
+    double seen = is_ever_false(plan) ? 0 : coming_unused_kib(world, i) - (double)plan->noise_kib;
     return fmax(0, headroom + oracle_dead_band_kib(0) - seen);
 }
 
@@ -286,10 +290,11 @@ static double others_lack_kib(const struct sim_world *world, size_t donor)
 static double unshown_kib(const struct sim_world *world)
 {
     double unshown = 0;
+    bool has_begun_anew = last_restart_usec(world) != 0;
     for (size_t i = 0; i < world->guest_count; i++) {
         const struct sim_guest *guest = &world->guests[i];
-        bool is_shown = guest->plan->touched && last_restart_usec(world) == 0 &&
-                        guest->touched_kib >= guest->size_kib;
+        bool is_shown =
+            guest->plan->touched && !has_begun_anew && guest->touched_kib >= guest->size_kib;
         unshown += guest->is_here && !is_shown ? UNSHOWN_KIB : 0;
     }
     return unshown;
@@ -399,10 +404,10 @@ static bool is_obscure(const struct sim_world *world, size_t i)
     const struct sim_guest *guest = &world->guests[i];
     const struct sim_guest_plan *plan = guest->plan;
     bool is_late = plan->delay_usec > 0 || plan->latency_usec > USEC_PER_SEC;
-    bool is_liar = plan->claims_all.count + plan->claims_none.count + plan->garbage.count > 0;
     bool is_near_max = guest->size_kib + plan->unseen_kib > plan->max_kib;
     bool is_of_before = last_restart_usec(world) != 0 && plan->delay_usec > 0;
-    return is_of_before || (plan->counts_balloon && (is_late || is_liar || is_near_max));
+    return is_of_before ||
+           (plan->counts_balloon && (is_late || is_ever_false(plan) || is_near_max));
 }
 
 static void check_left(struct score *score, const struct sim_world *world, size_t i, double target)
