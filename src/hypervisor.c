@@ -42,6 +42,7 @@ struct listed {
     int id;
     size_t place; /* in the list, as libvirt gave it */
     virDomainPtr handle;
+    const char *name; /* the handle's */
 };
 
 struct hypervisor {
@@ -547,7 +548,7 @@ static void identify(const struct hypervisor *hypervisor, size_t place,
     domain->id = listed->id;
     size_t known = snapshot_find_again(before, domain, place);
     if (known == before->count) {
-        snprintf(domain->name, sizeof(domain->name), "%s", virDomainGetName(listed->handle));
+        snprintf(domain->name, sizeof(domain->name), "%s", listed->name);
         return;
     }
     const struct domain *last = &before->domains[known];
@@ -622,20 +623,25 @@ static int compare_listed(const void *left, const void *right)
     return memcmp(left_one->uuid, right_one->uuid, sizeof(left_one->uuid));
 }
 
+static void free_handles(const virDomainPtr *handles, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        virDomainFree(handles[i]);
+}
+
 /* Takes the handles over, in the order of their UUIDs. Returns 0, or -ENOMEM: then they are freed.
  */
 static int take_handles(struct hypervisor *hypervisor, const virDomainPtr *handles, size_t count)
 {
     struct listed *domains = calloc(count + 1, sizeof(*domains));
-    for (size_t i = 0; i < count; i++) {
-        if (domains == NULL) {
-            virDomainFree(handles[i]);
-            continue;
-        }
+    if (domains == NULL)
+        free_handles(handles, count);
+    for (size_t i = 0; domains != NULL && i < count; i++) {
         virDomainGetUUID(handles[i], domains[i].uuid);
         domains[i].id = (int)virDomainGetID(handles[i]);
         domains[i].place = i;
         domains[i].handle = handles[i];
+        domains[i].name = virDomainGetName(handles[i]);
     }
     forget_domains(hypervisor);
     if (domains == NULL)
@@ -655,19 +661,9 @@ static bool are_same(const struct hypervisor *hypervisor, const virDomainPtr *ha
         hypervisor->is_list_whole && !hypervisor->has_restarts && count == hypervisor->count;
     for (size_t i = 0; is_same && i < count; i++) {
         const struct listed *listed = &hypervisor->domains[i];
-        is_same =
-            strcmp(virDomainGetName(listed->handle), virDomainGetName(handles[listed->place])) == 0;
+        is_same = strcmp(listed->name, virDomainGetName(handles[listed->place])) == 0;
     }
     return is_same;
-}
-
-static void replace_handles(struct hypervisor *hypervisor, const virDomainPtr *handles)
-{
-    for (size_t i = 0; i < hypervisor->count; i++) {
-        struct listed *listed = &hypervisor->domains[i];
-        virDomainFree(listed->handle);
-        listed->handle = handles[listed->place];
-    }
 }
 
 static int list_domains(struct hypervisor *hypervisor, char *error)
@@ -682,7 +678,7 @@ static int list_domains(struct hypervisor *hypervisor, char *error)
     libvirt_serve(hypervisor);
     int result = 0;
     if (are_same(hypervisor, handles, (size_t)count))
-        replace_handles(hypervisor, handles);
+        free_handles(handles, (size_t)count);
     else
         result = take_handles(hypervisor, handles, (size_t)count);
     hypervisor->has_restarts = hypervisor->events[EVENT_LIFECYCLE] < 0;
