@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
-enum { CONFIG_ERROR_BYTES = 512, CONFIG_PATTERN_BYTES = 256 };
+enum { CONFIG_ERROR_BYTES = 512, CONFIG_PATTERN_BYTES = 256, CONFIG_RULES_MOST = 4096 };
 
 /* What one [domain PATTERN] section sets. */
 struct config_rule {

@@ -193,6 +193,10 @@ static bool add_rule(struct parser *parser, const char *pattern)
 static void begin_domain(struct parser *parser, const char *pattern)
 {
     char quoted[SETTINGS_QUOTE_BYTES];
+    if (parser->config.rule_count == CONFIG_RULES_MOST) {
+        fail(parser, -EINVAL, "more than %d sections for domains", CONFIG_RULES_MOST);
+        return;
+    }
     for (size_t i = 0; i < parser->config.rule_count; i++)
         if (strcmp(parser->config.rules[i].pattern, pattern) == 0) {
             fail(parser, -EINVAL, "section [domain %s] is there already, expected once",

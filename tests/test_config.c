@@ -321,6 +321,28 @@ START_TEST(refuses_a_line_that_is_too_long)
 }
 END_TEST
 
+/* There is room for as many as are taken. */
+START_TEST(refuses_more_sections_than_there_is_room_for)
+{
+    struct bench *bench = open_bench();
+    char *text = NULL;
+    size_t size = 0;
+    FILE *stream = open_memstream(&text, &size);
+    for (int i = 1; i <= CONFIG_RULES_MOST; i++)
+        fprintf(stream, "[domain vm%d]\n", i);
+    fflush(stream);
+    ck_assert_msg(read_bytes(bench, text, size) == 0, "%s", bench->error);
+    ck_assert_uint_eq(bench->config.rule_count, CONFIG_RULES_MOST);
+    fprintf(stream, "[domain another]\n");
+    fclose(stream);
+    ck_assert_int_eq(read_bytes(bench, text, size), -EINVAL);
+    ck_assert_str_eq(bench->error + strlen(bench->path),
+                     ":4097: more than 4096 sections for domains");
+    free(text);
+    close_bench(bench);
+}
+END_TEST
+
 START_TEST(refuses_a_nul_byte)
 {
     struct bench *bench = open_bench();
@@ -516,6 +538,7 @@ Suite *make_suite(void)
     tcase_add_loop_test(bad, says_where_and_what_it_refuses, 0, COUNT_OF(refused));
     tcase_add_test(bad, a_file_that_is_wrong_keeps_the_rules_there_were);
     tcase_add_test(bad, refuses_a_line_that_is_too_long);
+    tcase_add_test(bad, refuses_more_sections_than_there_is_room_for);
     tcase_add_test(bad, refuses_a_nul_byte);
     tcase_add_test(bad, says_what_it_cannot_read);
     tcase_add_test(bad, refuses_a_pipe_and_a_huge_file);
