@@ -138,8 +138,8 @@ static void remember_found(struct sharing *sharing)
     if (sharing->has_found)
         return;
     sharing->found = ksm_settings_of(&sharing->reading);
-    sharing->has_found = true;
     keep_found(sharing);
+    sharing->has_found = true;
 }
 
 static void take_figure(struct figure *figure, struct figure wanted)
