@@ -76,13 +76,13 @@ test_frame_LIBS = $(JSON_LIBS)
 test_explain_LINKS = explain status report text policy log tests/sample snapshot ksm
 test_report_LINKS = report policy log
 test_report_LIBS = $(JSON_LIBS)
-test_coordinator_LINKS = coordinator reservation config settings units policy pace report log snapshot
+test_coordinator_LINKS = coordinator kept reservation config settings units policy pace report log snapshot
 test_coordinator_LIBS = $(INI_LIBS) $(JSON_LIBS)
 test_record_LINKS = record json_out snapshot ksm
 test_record_LIBS = $(JSON_LIBS)
 test_json_out_LINKS = json_out
 test_json_out_LIBS = $(JSON_LIBS)
-test_publisher_LINKS = publisher notice record json_out metrics policy state_dir atomic_file whole log clock snapshot ksm
+test_publisher_LINKS = publisher kept notice record json_out metrics policy state_dir atomic_file whole log clock snapshot ksm
 test_publisher_LIBS = $(JSON_LIBS) $(call wrap,clock_monotonic_usec)
 test_pause_LINKS = pause state_dir atomic_file whole
 test_commands_LINKS = steer reserve signals command_line complain pause log reservation_file reservation state record json_out state_dir atomic_file whole \
@@ -94,7 +94,7 @@ test_reservation_file_LINKS = reservation_file reservation kernel_file state_dir
 test_reservation_file_LIBS = $(JSON_LIBS)
 test_replay_LINKS = replay record json_out report log policy config settings units snapshot tests/ideal ksm
 test_replay_LIBS = $(JSON_LIBS) $(INI_LIBS)
-test_supervisor_LINKS = signals supervisor clock snapshot
+test_supervisor_LINKS = supervisor kept signals clock snapshot
 test_domain_xml_LINKS = domain_xml settings units
 test_domain_xml_LIBS = $(shell $(PKG_CONFIG) --libs libxml-2.0)
 test_event_loop_LINKS = event_loop clock
@@ -112,8 +112,8 @@ test_score_LINKS = $(patsubst tests/sim/%.c,tests/sim/%,$(filter-out tests/sim/s
 	$(SIM_LINKS)
 test_score_LIBS = $(INI_LIBS) $(JSON_LIBS) -lm
 # Whatever takes memory may be told to fail.
-test_oom_WRAPPED = malloc calloc realloc reallocarray strdup asprintf getline __getdelim fdopen
-test_oom_LINKS = clock coordinator reservation policy pace report log options config hypervisor event_loop domain_xml settings units meminfo ksm ksm_files kernel_file whole snapshot \
+test_oom_WRAPPED = kept_new malloc calloc realloc reallocarray strdup asprintf getline __getdelim fdopen
+test_oom_LINKS = clock kept coordinator reservation policy pace report log options config hypervisor event_loop domain_xml settings units meminfo ksm ksm_files kernel_file whole snapshot \
 	tests/sim/scenario tests/sim/truth
 test_oom_LIBS = $(MC_LIBS) $(call wrap,$(test_oom_WRAPPED))
 $(BUILD)/tests/test_oom.o $(BUILD)/tests/test_scenario.o $(BUILD)/tests/test_score.o: MC_CFLAGS += -Itests -Itests/sim
@@ -138,7 +138,7 @@ REPLAYS = $(FUZZ:fuzz_%=replay_%)
 .PHONY: all check bench bench-policy e2e sanitize fuzz valgrind coverage analyze format check-format install uninstall deb clean help
 
 # The simulator runs the program's own decision and cycle; of libvirt there is nothing in it.
-SIM_LINKS = policy coordinator reservation config settings report record json_out log pace snapshot units ksm
+SIM_LINKS = policy coordinator kept reservation config settings report record json_out log pace snapshot units ksm
 SIM_LIBS = $(INI_LIBS) $(JSON_LIBS) -lm
 SIM_OBJECTS = $(patsubst tests/sim/%.c,$(BUILD)/tests/sim/%.o,$(wildcard tests/sim/*.c)) \
 	$(BUILD)/tests/splitmix.o $(patsubst %,$(BUILD)/%.o,$(SIM_LINKS))

@@ -31,12 +31,15 @@ struct publisher_config {
 
 struct publisher;
 
+/* In kept memory; what CONFIG points to must outlive it. Returns NULL when out of memory. */
+struct publisher *publisher_new(const struct publisher_config *config);
+
 /*
- * Opens the record, to go on at its end. What CONFIG points to must outlive the publisher. Returns
- * 0, or a negative errno with the reason in ERROR (HYPERVISOR_ERROR_BYTES of it).
+ * In the process that is to publish, also in one that takes over from another: opens the record, to
+ * go on at its end. Returns 0, or a negative errno with the reason in ERROR; then it is tried again
+ * with each cycle.
  */
-int publisher_open(const struct publisher_config *config, struct publisher **ret_publisher,
-                   char error[HYPERVISOR_ERROR_BYTES]);
+int publisher_begin(struct publisher *publisher, char error[HYPERVISOR_ERROR_BYTES]);
 
 /*
  * After each cycle, which began at BEGIN_USEC (monotonic). RESULT is what it returned: only one
@@ -58,14 +61,14 @@ void publisher_refresh(struct publisher *publisher, const struct coordinator_vie
 /* Writes the state of the last cycle there will be, whatever is in it. */
 void publisher_conclude(struct publisher *publisher, const struct coordinator_view *view);
 
-/* The record is opened anew with the next cycle, for who has moved it away. */
-void publisher_reopen(struct publisher *publisher);
-
 /*
- * Closes the record and frees; NULL is no harm. The state file stays, and says how old it is. The
- * metrics go, if they were written: node_exporter would show them for ever as what is so now. After
- * a crash they stay, with the time of their last cycle.
+ * In the same process: closes the record. The state file stays, and says how old it is. The metrics
+ * go, if they were written: node_exporter would show them for ever as what is so now. After a crash
+ * they stay, with the time of their last cycle.
  */
-void publisher_close(struct publisher *publisher);
+void publisher_end(struct publisher *publisher);
+
+/* Frees; NULL is no harm. */
+void publisher_free(struct publisher *publisher);
 
 #endif

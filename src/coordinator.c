@@ -1,12 +1,12 @@
 /* coordinator.c - one cycle: read, decide, act, tell. */
 #include "coordinator.h"
 
+#include "kept.h"
 #include "pace.h"
 #include "report.h"
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* How often coordinator_leave() is called. */
@@ -32,22 +32,37 @@ struct told {
     bool refused;             /* its last request failed */
 };
 
-/* One look at all domains, and what holds for each: an array parallel to the snapshot's. */
-struct look {
-    struct snapshot snapshot;
-    size_t capacity; /* of the array */
-    struct policy_limits *limits;
-};
-
-/* What else belongs to each domain of the current look: arrays parallel to its snapshot's. They
- * stay for as long as the domains do. */
+/* What is remembered of each domain for as long as it is there, and what was decided on it:
+ * parallel arrays. */
 struct ledger {
-    struct policy_memory *memory;
-    struct policy_decision *decisions;
-    struct told *told;
-    enum coordinator_request *requests;
+    struct policy_memory memory[HYPERVISOR_DOMAINS_MOST];
+    struct policy_decision decisions[HYPERVISOR_DOMAINS_MOST];
+    struct told told[HYPERVISOR_DOMAINS_MOST];
+    enum coordinator_request requests[HYPERVISOR_DOMAINS_MOST];
 };
 
+/* One look at all domains, and what holds for each: parallel arrays. */
+struct look {
+    struct snapshot snapshot; /* of these: */
+    struct domain domains[HYPERVISOR_DOMAINS_MOST];
+    struct domain_remarks remarks[HYPERVISOR_DOMAINS_MOST];
+    struct policy_limits limits[HYPERVISOR_DOMAINS_MOST];
+    struct ledger *ledger; /* theirs; of two looks at the same domains the same */
+};
+
+/* Donors first, then who starves, then who needs: what is asked for early arrives early. */
+enum turn { TURN_DONORS, TURN_STARVING, TURN_OTHERS, TURNS };
+
+/* How far a cycle has come, for the process that takes over from one that did not come back from a
+ * request. */
+struct progress {
+    bool is_acting; /* all have been looked at; those before this one have been asked: */
+    enum turn turn;
+    size_t next;
+    bool is_asking; /* it is being asked */
+};
+
+/* In kept memory: most of it is never touched. */
 struct coordinator {
     struct coordinator_config config;
     const struct log *log;
@@ -68,61 +83,14 @@ struct coordinator {
     struct look looks[2]; /* the last one, and the one being taken */
     size_t current;       /* which is the last one */
     bool has_looked;      /* there is a last one */
-    struct ledger ledger;
+    struct ledger ledgers[2];
+    struct progress progress;
     bool reconfigured; /* what was resolved for the last one does not hold any more */
     struct policy_host host;
     enum policy_goal goal;
     uint64_t paused_until_usec; /* 0: it is not paused */
     struct reservations reservations;
 };
-
-/* ---- the arrays ---- */
-
-static void release_look(struct look *look)
-{
-    snapshot_release(&look->snapshot);
-    free(look->limits);
-}
-
-/* An array that could not grow stays as it was. */
-static int reserve_look(struct look *look, size_t count)
-{
-    if (count <= look->capacity)
-        return 0;
-    struct policy_limits *limits = reallocarray(look->limits, count, sizeof(*limits));
-    if (limits == NULL)
-        return -ENOMEM;
-    look->limits = limits;
-    look->capacity = count;
-    return 0;
-}
-
-static void release_ledger(struct ledger *ledger)
-{
-    free(ledger->memory);
-    free(ledger->decisions);
-    free(ledger->told);
-    free(ledger->requests);
-}
-
-/* For COUNT domains of which nothing is known yet. Returns 0 or -ENOMEM, and then has nothing. */
-static int make_ledger(size_t count, struct ledger *ret_ledger)
-{
-    size_t room = count > 0 ? count : 1;
-    struct ledger ledger = {
-        .memory = calloc(room, sizeof(*ledger.memory)),
-        .decisions = calloc(room, sizeof(*ledger.decisions)),
-        .told = calloc(room, sizeof(*ledger.told)),
-        .requests = calloc(room, sizeof(*ledger.requests)),
-    };
-    if (ledger.memory != NULL && ledger.decisions != NULL && ledger.told != NULL &&
-        ledger.requests != NULL) {
-        *ret_ledger = ledger;
-        return 0;
-    }
-    release_ledger(&ledger);
-    return -ENOMEM;
-}
 
 /* ---- telling ---- */
 
@@ -309,8 +277,8 @@ static void tell_look(struct coordinator *coordinator, const struct look *before
         tell_trouble(coordinator, earlier, domain);
         tell_refusal(coordinator, earlier, domain);
         tell_limits(coordinator, domain, is_new ? &usual : &before->limits[old], &now->limits[i]);
-        tell_decision(coordinator, domain, &coordinator->ledger.decisions[i],
-                      &coordinator->ledger.told[i], now->snapshot.now_usec);
+        tell_decision(coordinator, domain, &now->ledger->decisions[i], &now->ledger->told[i],
+                      now->snapshot.now_usec);
     }
 }
 
@@ -385,27 +353,23 @@ static bool has_same_domains(const struct snapshot *before, const struct snapsho
     return is_same;
 }
 
-/* Makes the ledger NOW's: what is remembered of the domains that are still the same is in it.
- * Returns 0, or -ENOMEM: it is still BEFORE's. */
-static int carry_over(struct coordinator *coordinator, const struct snapshot *before,
-                      const struct snapshot *now)
+/* Gives NOW a ledger, in which is what is remembered of the domains that are still the same. That
+ * of BEFORE stays as it is, until NOW is the current look. */
+static void carry_over(struct coordinator *coordinator, const struct look *before, struct look *now)
 {
-    struct ledger *old_ledger = &coordinator->ledger;
-    struct ledger ledger;
-    if (coordinator->has_looked && has_same_domains(before, now))
-        return 0;
-    if (make_ledger(now->count, &ledger) != 0)
-        return -ENOMEM;
-    for (size_t i = 0; i < now->count; i++) {
-        size_t old = snapshot_find_again(before, &now->domains[i], i);
-        if (old == before->count)
-            continue;
-        ledger.memory[i] = old_ledger->memory[old];
-        ledger.told[i] = old_ledger->told[old];
+    const struct ledger *last = before->ledger;
+    struct ledger *ledger = &coordinator->ledgers[last == &coordinator->ledgers[0] ? 1 : 0];
+    now->ledger = before->ledger;
+    if (coordinator->has_looked && has_same_domains(&before->snapshot, &now->snapshot))
+        return;
+    now->ledger = ledger;
+    for (size_t i = 0; i < now->snapshot.count; i++) {
+        size_t old = snapshot_find_again(&before->snapshot, &now->snapshot.domains[i], i);
+        bool is_new = old == before->snapshot.count;
+        ledger->memory[i] = is_new ? (struct policy_memory){0} : last->memory[old];
+        ledger->told[i] = is_new ? (struct told){0} : last->told[old];
+        ledger->decisions[i] = (struct policy_decision){0};
     }
-    release_ledger(old_ledger);
-    *old_ledger = ledger;
-    return 0;
 }
 
 /* Works out what holds for each domain, where that may have changed. */
@@ -439,11 +403,6 @@ static int read_look(struct coordinator *coordinator, struct look *before, struc
     now->snapshot.count = 0;
     int result =
         coordinator->operations->read(coordinator->self, &before->snapshot, &now->snapshot, error);
-    if (result == 0 && (reserve_look(now, now->snapshot.count) != 0 ||
-                        carry_over(coordinator, &before->snapshot, &now->snapshot) != 0)) {
-        forget_configurations(&before->snapshot); /* what was new is lost with this look */
-        result = -ENOMEM;
-    }
     if (result == -ENOMEM)
         tell_shortage(coordinator, error);
     else if (result != 0 && result != -ECANCELED)
@@ -452,14 +411,14 @@ static int read_look(struct coordinator *coordinator, struct look *before, struc
         return result;
     coordinator->short_of_memory = false;
     regain_connection(coordinator);
+    carry_over(coordinator, before, now);
     if (coordinator->config.time_now != NULL)
         time = coordinator->config.time_now(coordinator->config.argument);
     now->snapshot.host.reserved_kib =
         reservations_left_kib(&coordinator->reservations, &now->snapshot);
     now->snapshot.now_usec = time.now_usec;
     now->snapshot.wall_sec = time.wall_sec;
-    memset(coordinator->ledger.requests, 0,
-           now->snapshot.count * sizeof(*coordinator->ledger.requests));
+    memset(now->ledger->requests, 0, now->snapshot.count * sizeof(*now->ledger->requests));
     resolve_limits(coordinator, before, now);
     return 0;
 }
@@ -468,8 +427,10 @@ static int read_look(struct coordinator *coordinator, struct look *before, struc
 
 /* What is known of a domain that is silent, or says what cannot be, may have changed: it is looked
  * up again. */
-static void question_silence(const struct ledger *ledger, struct snapshot *snapshot)
+static void question_silence(struct look *look)
 {
+    struct snapshot *snapshot = &look->snapshot;
+    struct ledger *ledger = look->ledger;
     for (size_t i = 0; i < snapshot->count; i++) {
         enum policy_reason reason = ledger->decisions[i].reason;
         struct told *told = &ledger->told[i];
@@ -512,11 +473,11 @@ int coordinator_look(struct coordinator *coordinator, struct coordinator_time ti
     if (result != 0)
         return result;
     struct policy_config policy = policy_in_force(coordinator);
-    policy_decide(&policy, &now->snapshot, now->limits, &coordinator->host,
-                  coordinator->ledger.memory, coordinator->ledger.decisions);
+    policy_decide(&policy, &now->snapshot, now->limits, &coordinator->host, now->ledger->memory,
+                  now->ledger->decisions);
     share_out_reserved(coordinator, &now->snapshot.host);
     tell_look(coordinator, before, now);
-    question_silence(&coordinator->ledger, &now->snapshot);
+    question_silence(now);
     coordinator->current = 1 - coordinator->current;
     coordinator->has_looked = true;
     return 0;
@@ -534,31 +495,30 @@ static bool is_stopping(const struct coordinator *coordinator)
  * said when it changes. */
 static void pretend(const struct coordinator *coordinator, struct look *look, size_t i)
 {
-    uint64_t target = coordinator->ledger.decisions[i].target_kib;
-    uint64_t said = coordinator->ledger.told[i].target_kib;
-    coordinator->ledger.requests[i] = COORDINATOR_WITHHELD;
+    uint64_t target = look->ledger->decisions[i].target_kib;
+    uint64_t said = look->ledger->told[i].target_kib;
+    look->ledger->requests[i] = COORDINATOR_WITHHELD;
     if (said != 0 && (target > said ? target - said : said - target) <= SAME_WISH_KIB)
         return;
-    coordinator->ledger.told[i].target_kib = target;
-    report_action(coordinator->log, &look->snapshot.domains[i], &coordinator->ledger.decisions[i],
-                  true);
+    look->ledger->told[i].target_kib = target;
+    report_action(coordinator->log, &look->snapshot.domains[i], &look->ledger->decisions[i], true);
 }
 
 /* A refusal is said once; the domain may have changed, so it is looked up again. */
 static void note_refusal(const struct coordinator *coordinator, struct look *look, size_t i,
                          const char *error)
 {
-    if (!coordinator->ledger.told[i].refused)
+    if (!look->ledger->told[i].refused)
         log_say(coordinator->log, LOG_LEVEL_WARNING, "%s: %s", look->snapshot.domains[i].name,
                 error);
-    coordinator->ledger.told[i].refused = true;
+    look->ledger->told[i].refused = true;
     look->snapshot.domains[i].is_known = false;
 }
 
 /* The next look will tell with what. */
-static void note_busy(const struct coordinator *coordinator, struct look *look, size_t i)
+static void note_busy(struct look *look, size_t i)
 {
-    coordinator->ledger.requests[i] = COORDINATOR_WITHHELD;
+    look->ledger->requests[i] = COORDINATOR_WITHHELD;
     look->snapshot.domains[i].is_known = false;
 }
 
@@ -568,32 +528,29 @@ static bool request(const struct coordinator *coordinator, struct look *look, si
 {
     char error[HYPERVISOR_ERROR_BYTES];
     const struct domain *domain = &look->snapshot.domains[i];
-    const struct policy_decision *decision = &coordinator->ledger.decisions[i];
+    const struct policy_decision *decision = &look->ledger->decisions[i];
     int result =
         coordinator->operations->set_memory(coordinator->self, domain, decision->target_kib, error);
     if (result == -ENOTCONN)
         return false;
     if (result == -EBUSY) {
-        note_busy(coordinator, look, i);
+        note_busy(look, i);
         return true;
     }
-    coordinator->ledger.requests[i] = result == 0              ? COORDINATOR_MADE
-                                      : result == -EINPROGRESS ? COORDINATOR_UNANSWERED
-                                                               : COORDINATOR_REFUSED;
+    look->ledger->requests[i] = result == 0              ? COORDINATOR_MADE
+                                : result == -EINPROGRESS ? COORDINATOR_UNANSWERED
+                                                         : COORDINATOR_REFUSED;
     if (result != 0)
         note_refusal(coordinator, look, i, error);
     /* What is not known to be refused may be followed: it is a promise. */
     if (result == 0 || result == -EINPROGRESS)
-        policy_asked(&coordinator->ledger.memory[i], decision, look->snapshot.now_usec);
+        policy_asked(&look->ledger->memory[i], decision, look->snapshot.now_usec);
     if (result == 0) {
-        coordinator->ledger.told[i].refused = false;
+        look->ledger->told[i].refused = false;
         report_action(coordinator->log, domain, decision, false);
     }
     return true;
 }
-
-/* Donors first, then who starves, then who needs: what is asked for early arrives early. */
-enum turn { TURN_DONORS, TURN_STARVING, TURN_OTHERS, TURNS };
 
 static bool has_turn(const struct policy_decision *decision, enum turn turn)
 {
@@ -604,30 +561,56 @@ static bool has_turn(const struct policy_decision *decision, enum turn turn)
     return turn == (decision->reason == POLICY_STARVING ? TURN_STARVING : TURN_OTHERS);
 }
 
-static void act(const struct coordinator *coordinator, struct look *look)
+/* Returns false if nobody else is to be asked. */
+static bool act_on(struct coordinator *coordinator, struct look *look, size_t i)
 {
-    for (enum turn turn = TURN_DONORS; turn < TURNS; turn++) {
-        for (size_t i = 0; i < look->snapshot.count; i++) {
-            if (!has_turn(&coordinator->ledger.decisions[i], turn))
-                continue;
-            if (is_stopping(coordinator))
+    struct progress *progress = &coordinator->progress;
+    /* Who was being asked is told of, and remembered, first. */
+    if (!progress->is_asking && is_stopping(coordinator))
+        return false;
+    if (coordinator->config.dry_run || coordinator->paused_until_usec != 0) {
+        pretend(coordinator, look, i);
+        return true;
+    }
+    progress->is_asking = true;
+    bool goes_on = request(coordinator, look, i);
+    progress->is_asking = false;
+    return goes_on;
+}
+
+static void act(struct coordinator *coordinator, struct look *look)
+{
+    struct progress *progress = &coordinator->progress;
+    for (; progress->turn < TURNS; progress->turn++) {
+        for (; progress->next < look->snapshot.count; progress->next++)
+            if (has_turn(&look->ledger->decisions[progress->next], progress->turn) &&
+                !act_on(coordinator, look, progress->next))
                 return;
-            if (coordinator->config.dry_run || coordinator->paused_until_usec != 0)
-                pretend(coordinator, look, i);
-            else if (!request(coordinator, look, i))
-                return;
-        }
+        progress->next = 0;
     }
 }
 
 /* ---- the public face ---- */
 
+static void lay_out(struct look *look)
+{
+    look->snapshot = (struct snapshot){
+        .domains = look->domains,
+        .remarks = look->remarks,
+        .capacity = HYPERVISOR_DOMAINS_MOST,
+        .is_borrowed = true,
+    };
+}
+
 struct coordinator *coordinator_new(const struct coordinator_config *config, const struct log *log,
                                     const struct hypervisor_operations *operations, void *self)
 {
-    struct coordinator *coordinator = calloc(1, sizeof(*coordinator));
+    struct coordinator *coordinator = kept_new(sizeof(*coordinator));
     if (coordinator == NULL)
         return NULL;
+    lay_out(&coordinator->looks[0]);
+    lay_out(&coordinator->looks[1]);
+    coordinator->looks[0].ledger = &coordinator->ledgers[0];
     coordinator->config = *config;
     coordinator->log = log;
     coordinator->operations = operations;
@@ -644,10 +627,16 @@ void coordinator_configure(struct coordinator *coordinator, const struct config 
 
 int coordinator_cycle(struct coordinator *coordinator, struct coordinator_time time)
 {
-    int result = coordinator_look(coordinator, time);
-    if (result == 0)
-        act(coordinator, &coordinator->looks[coordinator->current]);
-    return result;
+    struct progress *progress = &coordinator->progress;
+    if (!progress->is_acting) {
+        int result = coordinator_look(coordinator, time);
+        if (result != 0)
+            return result;
+        *progress = (struct progress){.is_acting = true};
+    }
+    act(coordinator, &coordinator->looks[coordinator->current]);
+    progress->is_acting = false;
+    return 0;
 }
 
 /* Has it yet to move, or is it moving, towards the size that it is to be left with? */
@@ -669,8 +658,8 @@ int coordinator_leave(struct coordinator *coordinator, enum policy_goal goal,
         return result;
     const struct look *look = &coordinator->looks[coordinator->current];
     for (size_t i = 0; i < look->snapshot.count; i++)
-        if (!policy_is_held(coordinator->ledger.decisions[i].reason) &&
-            is_leaving(&look->snapshot.domains[i], &coordinator->ledger.decisions[i]))
+        if (!policy_is_held(look->ledger->decisions[i].reason) &&
+            is_leaving(&look->snapshot.domains[i], &look->ledger->decisions[i]))
             return 1;
     return 0;
 }
@@ -697,9 +686,9 @@ struct coordinator_view coordinator_view(const struct coordinator *coordinator)
         .policy = policy_in_force(coordinator),
         .snapshot = &look->snapshot,
         .limits = look->limits,
-        .memory = coordinator->ledger.memory,
-        .decisions = coordinator->ledger.decisions,
-        .requests = coordinator->ledger.requests,
+        .memory = look->ledger->memory,
+        .decisions = look->ledger->decisions,
+        .requests = look->ledger->requests,
         .host = coordinator->host,
         .reservations = &coordinator->reservations,
     };
@@ -725,10 +714,5 @@ void coordinator_describe(const struct coordinator *coordinator,
 
 void coordinator_free(struct coordinator *coordinator)
 {
-    if (coordinator == NULL)
-        return;
-    release_look(&coordinator->looks[0]);
-    release_look(&coordinator->looks[1]);
-    release_ledger(&coordinator->ledger);
-    free(coordinator);
+    kept_free(coordinator, sizeof(*coordinator));
 }

@@ -5,6 +5,7 @@
 #include "config.h"
 #include "coordinator.h"
 #include "hypervisor.h"
+#include "kept.h"
 #include "log.h"
 #include "notice.h"
 #include "options.h"
@@ -38,15 +39,47 @@ static const uint64_t RECORD_BYTES = UINT64_C(256) << 20;
 /* Memory that a guest's start waits for is looked for this often. */
 static const uint64_t HURRY_USEC = USEC_PER_SEC;
 
+/* libvirt's server expects an answer every 5 s. */
+static const uint64_t SERVE_USEC = UINT64_C(2) * USEC_PER_SEC;
+
 /* Giving back is gradual: from 2048 MiB down to 200 takes 36 s. */
 static const uint64_t LEAVE_MOST_USEC = UINT64_C(40) * USEC_PER_SEC;
 
-/* A run, and what it has been told by signals. */
+/* What a run has come to. */
+enum phase {
+    PHASE_START,
+    PHASE_WORK, /* it is connected */
+    PHASE_LEAVE,
+    PHASE_END,
+};
+
+/* What a run was told, by either of its processes. */
+struct told {
+    _Atomic bool is_noticed; /* there is a command, to be heeded by a cycle of its own */
+    _Atomic bool has_heeded; /* all that commands have left so far */
+    _Atomic bool is_read;    /* the state, by somebody who may want a newer one */
+    _Atomic bool is_stopping;
+    _Atomic bool is_to_reload;
+};
+
+/* Where a process that takes over goes on. */
+struct progress {
+    enum phase phase;
+    bool is_in_cycle;          /* one has begun and not ended */
+    bool is_reloading;         /* likewise */
+    uint64_t first_usec;       /* when the first cycle began */
+    uint64_t leave_until_usec; /* 0: it has not begun to leave */
+};
+
+/* A run, in kept memory: one process does the work, another watches it and takes the signals. */
 struct run {
     const struct options *options;
-    const struct log *log;
-    struct config config;
-    bool has_file; /* the configuration has come from one */
+    struct log log; /* counts in these: */
+    size_t lost;
+    size_t news;
+    struct config config; /* its rules are these: */
+    struct config_rule rules[CONFIG_RULES_MOST];
+    bool has_file; /* it has come from one */
     struct state_dir state_dir;
     char state_name[STATE_DIR_NAME_BYTES];
     struct service service;
@@ -55,13 +88,11 @@ struct run {
     struct coordinator *coordinator;
     struct publisher *publisher;
     struct sharing sharing;
-    int signals;     /* where they arrive */
-    int notices;     /* of commands, likewise; -1: there are none */
-    bool is_noticed; /* there is one, to be heeded by a cycle of its own */
-    bool has_heeded; /* all that commands have left so far */
-    bool is_read;    /* the state, by somebody who may want a newer one */
-    bool is_stopping;
-    bool is_to_reload;
+    int signals; /* where they arrive */
+    int notices; /* of commands, likewise; -1: there are none */
+
+    struct told told;
+    struct progress progress;
 };
 
 /* ---- time and signals ---- */
@@ -93,14 +124,15 @@ static int catch_signals(void)
     return signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+/* Done by who watches. */
 static void take_signals(struct run *run)
 {
     struct signalfd_siginfo signal;
     while (read(run->signals, &signal, sizeof(signal)) == (ssize_t)sizeof(signal)) {
         if (signal.ssi_signo == SIGHUP)
-            run->is_to_reload = true;
+            run->told.is_to_reload = true;
         else
-            run->is_stopping = true;
+            run->told.is_stopping = true;
     }
 }
 
@@ -108,34 +140,43 @@ static void take_notices(struct run *run)
 {
     static const char *const suffixes[] = {PAUSE_SUFFIX, RESERVATION_SUFFIX, NULL};
     struct notice notice = notice_take(run->notices, suffixes, run->state_name);
-    run->is_read = run->is_read || notice.is_read;
+    if (notice.is_read)
+        run->told.is_read = true;
     if (!notice.has_word)
         return;
-    run->is_noticed = true;
-    run->has_heeded = false;
+    run->told.has_heeded = false; /* first: the other process may be about to heed */
+    run->told.is_noticed = true;
 }
 
-/* Waits until UNTIL_USEC, but not longer than a signal takes to come, or a command, and takes what
+/* Waits until UNTIL_USEC, but not longer than a word takes to come, or a command, and takes what
  * has come. */
 static void sleep_until(struct run *run, uint64_t until_usec)
 {
     struct pollfd descriptors[] = {
-        {.fd = run->signals, .events = POLLIN},
+        {.fd = supervisor_words(run->supervisor), .events = POLLIN},
         {.fd = run->notices, .events = POLLIN},
     };
     if (clock_poll_until(descriptors, 2, until_usec) <= 0)
         return;
     if (descriptors[0].revents != 0)
-        take_signals(run);
+        supervisor_take_words(run->supervisor);
     if (descriptors[1].revents != 0)
         take_notices(run);
 }
 
 static bool is_stopping(void *argument)
 {
+    const struct run *run = argument;
+    return run->told.is_stopping;
+}
+
+/* ---- for who watches ---- */
+
+static bool take_stop(void *argument)
+{
     struct run *run = argument;
     take_signals(run);
-    return run->is_stopping;
+    return run->told.is_stopping;
 }
 
 /* Whether a command has just come for a start that waits. */
@@ -144,7 +185,7 @@ static bool is_start_waiting(void *argument)
     struct run *run = argument;
     struct reservations list;
     take_notices(run);
-    return run->is_noticed &&
+    return run->told.is_noticed &&
            reservations_read(&run->state_dir, hypervisor_uri(run->hypervisor), &list) == 0 &&
            reservations_start_waits(&list, clock_monotonic_usec());
 }
@@ -153,6 +194,12 @@ static void is_waiting(void *argument)
 {
     const struct run *run = argument;
     service_alive(&run->service);
+}
+
+static void tell(void *argument, const char *what)
+{
+    const struct run *run = argument;
+    log_say(&run->log, LOG_LEVEL_WARNING, "%s", what);
 }
 
 /* ---- configuration ---- */
@@ -177,15 +224,25 @@ static int load_config(const struct options *options, bool must_be_there, struct
     return 0;
 }
 
-static void take_config(struct run *run, const struct config *config, bool has_file)
+/* Takes it over, its rules into kept memory. */
+static void take_config(struct run *run, struct config *config, bool has_file)
 {
-    config_release(&run->config);
-    run->config = *config;
+    struct config kept = *config;
+    kept.rules = run->rules;
+    if (config->rule_count > 0)
+        memcpy(run->rules, config->rules, config->rule_count * sizeof(*config->rules));
+    run->config = kept;
     run->has_file = has_file;
-    if (has_file)
-        log_say(run->log, LOG_LEVEL_INFO, "configuration %s read again", config_path(run->options));
+    config_release(config);
+}
+
+static void say_config(const struct run *run)
+{
+    if (run->has_file)
+        log_say(&run->log, LOG_LEVEL_INFO, "configuration %s read again",
+                config_path(run->options));
     else
-        log_say(run->log, LOG_LEVEL_INFO, "no configuration file; metadata is read again");
+        log_say(&run->log, LOG_LEVEL_INFO, "no configuration file; metadata is read again");
 }
 
 /* A file that is wrong now, or not there any more, changes nothing; domains are looked up again in
@@ -196,14 +253,17 @@ static void reload(struct run *run)
     struct config config;
     bool has_file;
     bool must_be_there = run->has_file || run->options->config_path != NULL;
-    run->is_to_reload = false;
+    run->progress.is_reloading = true;
+    run->told.is_to_reload = false;
     service_reloading(&run->service);
-    if (load_config(run->options, must_be_there, &config, &has_file, error) == 0)
+    if (load_config(run->options, must_be_there, &config, &has_file, error) == 0) {
         take_config(run, &config, has_file);
-    else
-        log_say(run->log, LOG_LEVEL_ERROR, "%s; the settings stay as they are", error);
+        say_config(run);
+    } else
+        log_say(&run->log, LOG_LEVEL_ERROR, "%s; the settings stay as they are", error);
     coordinator_configure(run->coordinator, &run->config);
     service_ready(&run->service);
+    run->progress.is_reloading = false;
 }
 
 /* ---- what is told ---- */
@@ -220,28 +280,35 @@ static struct coordinator_view last_view(const struct run *run)
 static void show_last(struct run *run)
 {
     struct coordinator_view view = last_view(run);
-    run->is_read = false;
+    run->told.is_read = false;
     publisher_refresh(run->publisher, &view);
+}
+
+/* The earliest of UNTIL_USEC and when something is due meanwhile. */
+static uint64_t next_wake_usec(const struct run *run, uint64_t until_usec)
+{
+    uint64_t pause_usec = min_u64(run->service.pause_usec, SERVE_USEC);
+    return min_u64(until_usec, clock_monotonic_usec() + pause_usec);
 }
 
 /* Waits until UNTIL_USEC, or for a command, and does meanwhile what is due. Where that is over it
  * takes what has come by then. Returns true if it is to end. */
 static bool wait_until(struct run *run, uint64_t until_usec)
 {
-    while (!run->is_stopping && !run->is_noticed) {
-        if (run->is_read)
+    while (!run->told.is_stopping && !run->told.is_noticed) {
+        if (run->told.is_read)
             show_last(run);
-        if (run->is_to_reload)
+        if (run->told.is_to_reload)
             reload(run);
         service_alive(&run->service);
-        uint64_t now = clock_monotonic_usec();
-        sleep_until(run, min_u64(until_usec, add_saturated(now, run->service.pause_usec)));
+        sleep_until(run, next_wake_usec(run, until_usec));
         if (clock_monotonic_usec() >= until_usec)
             break;
+        supervisor_operations.serve(run->supervisor);
     }
-    if (run->is_to_reload && !run->is_stopping)
+    if (run->told.is_to_reload && !run->told.is_stopping)
         reload(run);
-    return run->is_stopping;
+    return run->told.is_stopping;
 }
 
 /* ---- the two ways to run ---- */
@@ -284,7 +351,7 @@ static int heed_pause(struct run *run)
                             clock_monotonic_usec(), &until_usec);
     bool is_paused = until_usec != 0;
     if (is_paused != was_paused)
-        log_say(run->log, LOG_LEVEL_INFO,
+        log_say(&run->log, LOG_LEVEL_INFO,
                 is_paused ? "paused: guests keep their sizes" : "resumed");
     coordinator_pause(run->coordinator, until_usec);
     return result;
@@ -298,7 +365,7 @@ static int heed_reservations(struct run *run)
     if (run->state_dir.directory < 0)
         return 0;
     int result = reservations_heed(&run->state_dir, hypervisor_uri(run->hypervisor), last,
-                                   clock_monotonic_usec(), run->log, &list);
+                                   clock_monotonic_usec(), &run->log, &list);
     if (result == 0)
         coordinator_reserve(run->coordinator, &list);
     return result;
@@ -310,11 +377,13 @@ static void heed_commands(struct run *run)
 {
     struct coordinator_view view = coordinator_view(run->coordinator);
     bool is_in_force = view.is_paused || view.reservations->count > 0;
-    if (run->has_heeded && !is_in_force && run->notices >= 0)
+    if (run->told.has_heeded && !is_in_force && run->notices >= 0)
         return;
+    run->told.has_heeded = true; /* unless it is told otherwise meanwhile */
     int paused = heed_pause(run);
     int reserved = heed_reservations(run);
-    run->has_heeded = paused == 0 && reserved == 0;
+    if (paused != 0 || reserved != 0)
+        run->told.has_heeded = false;
 }
 
 /* Statistics may have to be switched on first, and growth takes two looks to be seen. */
@@ -322,56 +391,93 @@ static int run_once(struct run *run)
 {
     uint64_t period_usec =
         (uint64_t)policy_report_period_sec(run->options->interval_usec) * USEC_PER_SEC;
-    int result = coordinator_look(run->coordinator, time_now());
-    heed_commands(run);
-    if (result == 0 && !wait_until(run, clock_monotonic_usec() + 2 * period_usec))
+    int result = 0;
+    if (!run->progress.is_in_cycle) {
+        result = coordinator_look(run->coordinator, time_now());
+        heed_commands(run);
+        if (result == 0 && wait_until(run, clock_monotonic_usec() + 2 * period_usec))
+            return EXIT_SUCCESS;
+    }
+    run->progress.is_in_cycle = result == 0;
+    if (result == 0)
         result = cycle(run);
     return result == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static uint64_t next_cycle_usec(const struct run *run)
+{
+    uint64_t now = clock_monotonic_usec();
+    uint64_t next = pace_next_usec(run->progress.first_usec, run->options->interval_usec, now);
+    uint64_t retry = coordinator_retry_usec(run->coordinator);
+    if (retry != 0 && retry < next)
+        next = retry;
+    if (coordinator_view(run->coordinator).host.unmet_kib > 0)
+        next = min_u64(next, now + HURRY_USEC);
+    return next;
+}
+
+static void balance_until_stopped(struct run *run)
+{
+    if (run->progress.first_usec == 0)
+        run->progress.first_usec = clock_monotonic_usec();
+    do {
+        if (!run->progress.is_in_cycle) {
+            run->told.is_noticed = false;
+            heed_commands(run);
+        }
+        run->progress.is_in_cycle = true;
+        cycle(run);
+        run->progress.is_in_cycle = false;
+    } while (!wait_until(run, next_cycle_usec(run)));
+}
+
+/* Returns false where guests stay as they are. */
+static bool begin_to_leave(struct run *run)
+{
+    enum policy_goal goal = run->options->on_exit;
+    if (goal == POLICY_BALANCE || run->options->dry_run)
+        return false;
+    if (coordinator_view(run->coordinator).is_paused) {
+        log_say(&run->log, LOG_LEVEL_INFO, "paused: guests are left as they are");
+        return false;
+    }
+    log_say(&run->log, LOG_LEVEL_INFO, "leaving: every guest is to have %s",
+            goal == POLICY_RESTORE ? "the size that it was found with" : "its maximum");
+    run->progress.leave_until_usec = clock_monotonic_usec() + LEAVE_MOST_USEC;
+    service_stopping(&run->service);
+    return true;
 }
 
 /* Before it ends; told to stop once more, it ends there. */
 static void leave(struct run *run)
 {
-    enum policy_goal goal = run->options->on_exit;
-    if (goal == POLICY_BALANCE || run->options->dry_run)
-        return;
-    if (coordinator_view(run->coordinator).is_paused) {
-        log_say(run->log, LOG_LEVEL_INFO, "paused: guests are left as they are");
-        return;
-    }
-    log_say(run->log, LOG_LEVEL_INFO, "leaving: every guest is to have %s",
-            goal == POLICY_RESTORE ? "the size that it was found with" : "its maximum");
-    uint64_t until = clock_monotonic_usec() + LEAVE_MOST_USEC;
     int result;
-    run->is_stopping = false;
-    service_stopping(&run->service);
+    if (run->progress.leave_until_usec == 0) {
+        run->told.is_stopping = false;
+        if (!begin_to_leave(run))
+            return;
+    }
     do {
-        run->is_noticed = false; /* it is too late for commands */
+        run->told.is_noticed = false; /* it is too late for commands */
         struct coordinator_time begin = time_now();
-        result = coordinator_leave(run->coordinator, goal, begin);
+        result = coordinator_leave(run->coordinator, run->options->on_exit, begin);
         tell_others(run, begin, result < 0 ? result : 0);
-    } while (result != 0 && clock_monotonic_usec() < until &&
+    } while (result != 0 && clock_monotonic_usec() < run->progress.leave_until_usec &&
              !wait_until(run, clock_monotonic_usec() + USEC_PER_SEC));
     if (result != 0)
-        log_say(run->log, LOG_LEVEL_WARNING, "leaving: not all guests have come to that");
+        log_say(&run->log, LOG_LEVEL_WARNING, "leaving: not all guests have come to that");
 }
 
 static int run_until_stopped(struct run *run)
 {
-    uint64_t first = clock_monotonic_usec();
-    uint64_t wake;
-    do {
-        run->is_noticed = false;
-        heed_commands(run);
-        cycle(run);
-        wake = pace_next_usec(first, run->options->interval_usec, clock_monotonic_usec());
-        uint64_t retry = coordinator_retry_usec(run->coordinator);
-        if (retry != 0 && retry < wake)
-            wake = retry;
-        if (coordinator_view(run->coordinator).host.unmet_kib > 0)
-            wake = min_u64(wake, clock_monotonic_usec() + HURRY_USEC);
-    } while (!wait_until(run, wake));
-    leave(run);
+    if (run->progress.phase == PHASE_WORK) {
+        balance_until_stopped(run);
+        run->progress.phase = PHASE_LEAVE;
+    }
+    if (run->progress.phase == PHASE_LEAVE) {
+        leave(run);
+        run->progress.phase = PHASE_END;
+    }
     struct coordinator_view view = last_view(run);
     publisher_conclude(run->publisher, &view);
     sharing_leave(&run->sharing);
@@ -394,7 +500,7 @@ static void say_start(const struct run *run, const char *uri)
     char reserve[UNITS_SIZE_TEXT_BYTES];
     char min[UNITS_SIZE_TEXT_BYTES];
     char headroom[UNITS_SIZE_TEXT_BYTES];
-    log_say(run->log, LOG_LEVEL_INFO,
+    log_say(&run->log, LOG_LEVEL_INFO,
             "connected to %s: every %g s, host reserve %s, guests at least %s with %s unused%s",
             uri, (double)run->options->interval_usec / USEC_PER_SEC,
             units_format_size(run->config.policy.host_reserve_kib, reserve),
@@ -403,25 +509,53 @@ static void say_start(const struct run *run, const char *uri)
             run->options->dry_run ? "; dry run, nothing is touched" : "");
 }
 
-static int connect_and_run(struct run *run, const char *uri)
+static int connect(struct run *run)
 {
     char error[HYPERVISOR_ERROR_BYTES];
+    const char *uri = hypervisor_uri(run->hypervisor);
     int result = coordinator_connect(run->coordinator, error);
-    if (result == -ECANCELED)
-        return EXIT_SUCCESS;
-    if (result != 0) {
-        log_say(run->log, LOG_LEVEL_ERROR, "cannot connect to '%s': %s", uri, error);
-        return EXIT_FAILURE;
-    }
-    say_start(run, uri);
-    service_ready(&run->service);
+    if (result == 0) {
+        say_start(run, uri);
+        service_ready(&run->service);
+    } else if (result != -ECANCELED)
+        log_say(&run->log, LOG_LEVEL_ERROR, "cannot connect to '%s': %s", uri, error);
+    return result;
+}
+
+static int connect_and_run(struct run *run)
+{
+    int result = run->progress.phase == PHASE_START ? connect(run) : 0;
+    if (result != 0)
+        return result == -ECANCELED ? EXIT_SUCCESS : EXIT_FAILURE;
+    if (run->progress.phase == PHASE_START)
+        run->progress.phase = PHASE_WORK;
     int status = run->options->once ? run_once(run) : run_until_stopped(run);
     service_stopping(&run->service);
     return status;
 }
 
+/* What is done by the process that is watched, and gone on with by the next. */
+static int work(void *argument)
+{
+    struct run *run = argument;
+    char error[HYPERVISOR_ERROR_BYTES];
+    /* What the last process was about to do may not be done. */
+    run->told.has_heeded = false;
+    if (run->progress.is_reloading)
+        run->told.is_to_reload = true;
+    int result = publisher_begin(run->publisher, error);
+    if (result != 0 && run->progress.phase == PHASE_START) {
+        log_say(&run->log, LOG_LEVEL_ERROR, "%s", error);
+        return EXIT_FAILURE;
+    }
+    int status = connect_and_run(run);
+    publisher_end(run->publisher);
+    return status;
+}
+
 static int coordinate(struct run *run)
 {
+    char error[HYPERVISOR_ERROR_BYTES];
     struct coordinator_config config = {
         .config = &run->config,
         .dry_run = run->options->dry_run,
@@ -435,23 +569,25 @@ static int coordinate(struct run *run)
         .self = run->supervisor,
         .dir = &run->state_dir,
         .uri = config.uri,
-        .log = run->log,
+        .log = &run->log,
         .dry_run = run->options->dry_run,
     };
     run->sharing = sharing_open(&sharing);
-    run->coordinator = coordinator_new(&config, run->log, &supervisor_operations, run->supervisor);
-    int status = EXIT_FAILURE;
+    run->coordinator = coordinator_new(&config, &run->log, &supervisor_operations, run->supervisor);
+    int status = -ENOMEM;
     if (run->coordinator == NULL)
-        log_say(run->log, LOG_LEVEL_ERROR, "out of memory");
+        snprintf(error, sizeof(error), "out of memory");
     else
-        status = connect_and_run(run, config.uri);
+        status = supervisor_run(run->supervisor, work, run, error);
     coordinator_free(run->coordinator);
-    return status;
+    if (status >= 0 || status == -ECANCELED)
+        return status >= 0 ? status : EXIT_SUCCESS;
+    log_say(&run->log, LOG_LEVEL_ERROR, "%s", error);
+    return EXIT_FAILURE;
 }
 
 static int publish_and_coordinate(struct run *run)
 {
-    char error[HYPERVISOR_ERROR_BYTES];
     struct publisher_config config = {
         .dir = &run->state_dir,
         .state_name = run->state_name,
@@ -459,14 +595,15 @@ static int publish_and_coordinate(struct run *run)
         .record_path = run->options->record_path,
         .record_bytes = RECORD_BYTES,
         .metrics_path = run->options->metrics_path,
-        .log = run->log,
+        .log = &run->log,
     };
+    run->publisher = publisher_new(&config);
     int status = EXIT_FAILURE;
-    if (publisher_open(&config, &run->publisher, error) != 0)
-        log_say(run->log, LOG_LEVEL_ERROR, "%s", error);
+    if (run->publisher == NULL)
+        log_say(&run->log, LOG_LEVEL_ERROR, "out of memory");
     else
         status = coordinate(run);
-    publisher_close(run->publisher);
+    publisher_free(run->publisher);
     return status;
 }
 
@@ -477,16 +614,17 @@ static int supervise(struct run *run)
         .self = run->hypervisor,
         .call_timeout_usec = run->options->call_timeout_usec,
         .wake = run->signals,
-        .is_stopping = is_stopping,
+        .is_stopping = take_stop,
         .notices = run->notices,
         .is_start_waiting = is_start_waiting,
         .is_waiting = is_waiting,
+        .tell = tell,
         .argument = run,
     };
     run->supervisor = supervisor_new(&config);
     int status = EXIT_FAILURE;
     if (run->supervisor == NULL)
-        log_say(run->log, LOG_LEVEL_ERROR, "out of memory");
+        log_say(&run->log, LOG_LEVEL_ERROR, "out of memory");
     else
         status = publish_and_coordinate(run);
     supervisor_free(run->supervisor);
@@ -514,7 +652,7 @@ static int open_and_supervise(struct run *run)
     run->hypervisor = hypervisor_open(run->options->uri, period_sec);
     int status = EXIT_FAILURE;
     if (run->hypervisor == NULL)
-        log_say(run->log, LOG_LEVEL_ERROR, "out of memory");
+        log_say(&run->log, LOG_LEVEL_ERROR, "out of memory");
     else
         status = supervise(run);
     hypervisor_close(run->hypervisor);
@@ -534,10 +672,10 @@ static int claim(struct run *run)
     if (result == 0)
         return 0;
     if (options->state_dir != NULL || result == -EBUSY || result == -EPERM) {
-        log_say(run->log, LOG_LEVEL_ERROR, "%s", error);
+        log_say(&run->log, LOG_LEVEL_ERROR, "%s", error);
         return result;
     }
-    log_say(run->log, LOG_LEVEL_WARNING,
+    log_say(&run->log, LOG_LEVEL_WARNING,
             "%s; nothing keeps a second coordinator away (--state-dir)", error);
     return 0;
 }
@@ -556,30 +694,45 @@ static int claim_and_supervise(struct run *run)
     return status;
 }
 
-static int start(const struct options *options, const struct log *log)
+static int start(struct run *run)
 {
-    struct run run = {
-        .options = options,
-        .log = log,
-        .state_dir = STATE_DIR_NONE,
-        .service = service_open(),
-        .signals = catch_signals(),
-        .notices = -1,
-    };
     char error[CONFIG_ERROR_BYTES];
+    struct config config;
+    bool has_file;
+    bool must_be_there = run->options->config_path != NULL;
+    run->signals = catch_signals();
     ignore_failed_writes();
-    if (run.signals < 0) {
-        log_say(log, LOG_LEVEL_ERROR, "cannot catch signals: %s", strerror(errno));
+    if (run->signals < 0) {
+        log_say(&run->log, LOG_LEVEL_ERROR, "cannot catch signals: %s", strerror(errno));
         return EXIT_FAILURE;
     }
-    if (load_config(options, options->config_path != NULL, &run.config, &run.has_file, error) !=
-        0) {
-        log_say(log, LOG_LEVEL_ERROR, "%s", error);
-        return EXIT_USAGE;
+    int status = EXIT_USAGE;
+    if (load_config(run->options, must_be_there, &config, &has_file, error) != 0)
+        log_say(&run->log, LOG_LEVEL_ERROR, "%s", error);
+    else {
+        take_config(run, &config, has_file);
+        status = claim_and_supervise(run);
     }
-    int status = claim_and_supervise(&run);
-    config_release(&run.config);
-    close(run.signals);
+    close(run->signals);
+    return status;
+}
+
+static int start_run(const struct options *options, const struct log *log)
+{
+    struct run *run = kept_new(sizeof(*run));
+    if (run == NULL) {
+        log_say(log, LOG_LEVEL_ERROR, "out of memory");
+        return EXIT_FAILURE;
+    }
+    run->options = options;
+    run->log = *log;
+    run->log.lost = &run->lost;
+    run->log.news = &run->news;
+    run->state_dir = STATE_DIR_NONE;
+    run->service = service_open();
+    run->notices = -1;
+    int status = start(run);
+    kept_free(run, sizeof(*run));
     return status;
 }
 
@@ -587,17 +740,11 @@ int main(int argc, char *argv[])
 {
     struct options options;
     char error[OPTIONS_ERROR_BYTES];
-    size_t lost = 0;
-    size_t news = 0;
     if (log_hold_descriptors() != 0)
         return EXIT_FAILURE;
     if (argc > 1 && commands_has(argv[1]))
         return commands_run(argc - 1, argv + 1);
-    struct log log = {
-        .stream = stderr,
-        .lost = &lost,
-        .news = &news,
-    };
+    struct log log = {.stream = stderr};
     if (options_parse(argc, argv, &options, error) != 0) {
         log_say(&log, LOG_LEVEL_ERROR, "%s", error);
         return EXIT_USAGE;
@@ -614,5 +761,5 @@ int main(int argc, char *argv[])
     case OPTIONS_RUN:
         break;
     }
-    return start(&options, &log);
+    return start_run(&options, &log);
 }

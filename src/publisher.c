@@ -3,6 +3,7 @@
 
 #include "atomic_file.h"
 #include "clock.h"
+#include "kept.h"
 #include "metrics.h"
 #include "notice.h"
 #include "record.h"
@@ -32,8 +33,10 @@ struct outlet {
     uint64_t due_usec; /* not to be written before */
 };
 
+/* In kept memory. */
 struct publisher {
     struct publisher_config config;
+    pid_t pid; /* the program's */
     struct outlet state;
     bool is_read;       /* since it was written, or may have been */
     uint64_t of_usec;   /* the look that is in it */
@@ -44,7 +47,7 @@ struct publisher {
     bool has_metrics_file; /* that is ours */
     struct metrics metrics;
     struct outlet record;
-    int descriptor; /* of the record; -1: there is none */
+    int descriptor; /* of the record, in the process that has begun; -1: there is none */
     uint64_t size_bytes;
     bool is_first; /* the next line is the first of this run, or of the file */
 };
@@ -59,9 +62,9 @@ static void note_result(const struct publisher *publisher, struct outlet *outlet
     outlet->has_failed = result != 0;
 }
 
-static struct record_origin origin_now(void)
+static struct record_origin origin_now(const struct publisher *publisher)
 {
-    return (struct record_origin){.pid = getpid(), .written_sec = time(NULL)};
+    return (struct record_origin){.pid = publisher->pid, .written_sec = time(NULL)};
 }
 
 /* A command, or a start, waits for what becomes of a reservation. */
@@ -94,7 +97,7 @@ static size_t count_news(const struct publisher *publisher)
 
 static int write_state(struct publisher *publisher, const struct coordinator_view *view)
 {
-    struct record_origin origin = origin_now();
+    struct record_origin origin = origin_now(publisher);
     struct atomic_file file;
     const struct publisher_config *config = &publisher->config;
     size_t news = count_news(publisher);
@@ -246,7 +249,7 @@ static int write_record(struct publisher *publisher, const struct coordinator_vi
         result = end_last_line(publisher);
     if (result != 0)
         return result;
-    struct record_origin origin = origin_now();
+    struct record_origin origin = origin_now(publisher);
     char *line = record_format(view, &origin, publisher->is_first);
     if (line == NULL)
         return -ENOMEM;
@@ -259,30 +262,31 @@ static int write_record(struct publisher *publisher, const struct coordinator_vi
 
 /* ---- the public face ---- */
 
-int publisher_open(const struct publisher_config *config, struct publisher **ret_publisher,
-                   char error[HYPERVISOR_ERROR_BYTES])
+struct publisher *publisher_new(const struct publisher_config *config)
 {
-    struct publisher *publisher = calloc(1, sizeof(*publisher));
-    if (publisher == NULL) {
-        snprintf(error, HYPERVISOR_ERROR_BYTES, "out of memory");
-        return -ENOMEM;
-    }
+    struct publisher *publisher = kept_new(sizeof(*publisher));
+    if (publisher == NULL)
+        return NULL;
     publisher->config = *config;
+    publisher->pid = getpid();
     publisher->state.what = "the state";
     publisher->record.what = "the record";
     publisher->metrics_file.what = "the metrics";
     publisher->descriptor = -1;
-    int result = config->record_path != NULL ? open_record(publisher) : 0;
-    if (result != 0) {
-        snprintf(error, HYPERVISOR_ERROR_BYTES, "--record '%s': %s", config->record_path,
+    return publisher;
+}
+
+int publisher_begin(struct publisher *publisher, char error[HYPERVISOR_ERROR_BYTES])
+{
+    const char *path = publisher->config.record_path;
+    publisher->descriptor = -1;
+    int result = path != NULL ? open_record(publisher) : 0;
+    if (result != 0)
+        snprintf(error, HYPERVISOR_ERROR_BYTES, "--record '%s': %s", path,
                  result == -EINVAL  ? "not a plain file"
                  : result == -EBUSY ? "another coordinator writes to it"
                                     : strerror(-result));
-        publisher_close(publisher);
-        return result;
-    }
-    *ret_publisher = publisher;
-    return 0;
+    return result;
 }
 
 void publisher_publish(struct publisher *publisher, const struct coordinator_view *view,
@@ -313,18 +317,15 @@ void publisher_conclude(struct publisher *publisher, const struct coordinator_vi
         note_result(publisher, &publisher->state, write_state(publisher, view));
 }
 
-void publisher_reopen(struct publisher *publisher)
+void publisher_end(struct publisher *publisher)
 {
     close_record(publisher);
-}
-
-void publisher_close(struct publisher *publisher)
-{
-    if (publisher == NULL)
-        return;
-    if (publisher->descriptor >= 0)
-        close(publisher->descriptor);
     if (publisher->has_metrics_file)
         unlink(publisher->config.metrics_path);
-    free(publisher);
+    publisher->has_metrics_file = false;
+}
+
+void publisher_free(struct publisher *publisher)
+{
+    kept_free(publisher, sizeof(*publisher));
 }

@@ -6,8 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
-enum { GUESTS = 4, CALLS = 64 };
+enum { GUESTS = 4, CALLS = 64, DEAD = 77 };
 
 static const uint64_t UNSEEN_KIB = 69 * MIB;
 
@@ -35,10 +37,13 @@ struct fake {
 
     int connect_result;
     int read_result;
-    size_t refused; /* index of the guest that set_memory fails for; GUESTS: none */
-    size_t gone;    /* and of the one at which the connection turns out to be gone */
-    size_t hung;    /* and of the one for which it does not answer in time */
-    size_t busy;    /* and of the one that has begun to migrate since it was read */
+    size_t refused;       /* index of the guest that set_memory fails for; GUESTS: none */
+    size_t gone;          /* and of the one at which the connection turns out to be gone */
+    size_t hung;          /* and of the one for which it does not answer in time */
+    size_t busy;          /* and of the one that has begun to migrate since it was read */
+    size_t deadly;        /* and of the one whose request ends the process */
+    bool is_deadly;       /* the end of the next read is, */
+    bool is_deadly_later; /* or a moment after it */
     unsigned int stop_after;
     bool silent_host; /* does not say what it has */
     struct figure full_permyriad;
@@ -136,6 +141,8 @@ static int fake_read(void *self, const struct snapshot *before, struct snapshot 
         fill_domain(fake, i, &now->domains[now->count]);
         give_remarks(&fake->guests[i], now, now->count++);
     }
+    if (fake->is_deadly)
+        _exit(DEAD);
     return 0;
 }
 
@@ -145,6 +152,8 @@ static int fake_set_memory(void *self, const struct domain *domain, uint64_t tar
     struct fake *fake = self;
     size_t guest = domain->uuid[0] - 1u;
     ck_assert_uint_lt(fake->calls, CALLS);
+    if (guest == fake->deadly)
+        _exit(DEAD);
     fake->called[fake->calls] = guest;
     fake->targets_kib[fake->calls++] = target_kib;
     if (guest == fake->refused) {
@@ -186,6 +195,8 @@ static bool fake_is_stopping(void *argument)
 static struct coordinator_time fake_time(void *argument)
 {
     const struct fake *fake = argument;
+    if (fake->is_deadly_later)
+        _exit(DEAD);
     return (struct coordinator_time){fake->now_sec * SEC, (int64_t)fake->now_sec};
 }
 
@@ -209,6 +220,7 @@ static struct bench *open_bench(bool dry_run)
         .hung = GUESTS,
         .busy = GUESTS,
         .gone = GUESTS,
+        .deadly = GUESTS,
         .stop_after = CALLS,
     };
     for (size_t i = 0; i < GUESTS; i++)
@@ -1327,6 +1339,101 @@ START_TEST(describes_what_it_found)
 }
 END_TEST
 
+/* ---- a process that takes over ---- */
+
+/* A cycle in a process that ends in it; what it does to the fake is lost with it. */
+static void lose_cycle(struct bench *bench)
+{
+    int status = 0;
+    pid_t process = fork();
+    ck_assert_int_ge(process, 0);
+    if (process == 0) {
+        cycle(bench);
+        _exit(0);
+    }
+    ck_assert_int_eq(waitpid(process, &status, 0), process);
+    ck_assert(WIFEXITED(status));
+    ck_assert_int_eq(WEXITSTATUS(status), DEAD);
+}
+
+START_TEST(goes_on_with_the_request_that_was_lost)
+{
+    struct bench *bench = open_bench(false);
+    run_cycles(bench, 3);
+    bench->fake.guests[0].used_kib = 400 * MIB; /* the order is vm3, vm4, vm2, vm1: see above */
+    bench->fake.guests[1].used_kib = 480 * MIB;
+    bench->fake.guests[2].actual_kib = 900 * MIB;
+    bench->fake.guests[3].actual_kib = 900 * MIB;
+    bench->fake.deadly = 1;
+    lose_cycle(bench);
+    bench->fake.deadly = GUESTS;
+    bench->fake.hung = 1;
+    bench->fake.stop_after = 0; /* told to stop, it remembers first what was asked */
+    unsigned int reads = bench->fake.reads;
+    ck_assert_int_eq(cycle(bench), 0);
+    ck_assert_uint_eq(bench->fake.reads, reads);
+    ck_assert_uint_eq(bench->fake.calls, 1);
+    ck_assert_uint_eq(bench->fake.called[0], 1);
+    struct coordinator_view view = coordinator_view(bench->coordinator);
+    ck_assert_int_eq(view.requests[0], COORDINATOR_NONE);
+    ck_assert_int_eq(view.requests[1], COORDINATOR_UNANSWERED);
+    ck_assert_int_eq(view.requests[2], COORDINATOR_MADE);
+    ck_assert_int_eq(view.requests[3], COORDINATOR_MADE);
+    ck_assert_uint_eq(times_said(bench, "vm2: no answer"), 1);
+    close_bench(bench);
+}
+END_TEST
+
+START_TEST(asks_those_who_were_not_asked)
+{
+    struct bench *bench = open_bench(false);
+    run_cycles(bench, 3);
+    for (size_t i = 0; i < GUESTS; i++)
+        bench->fake.guests[i].used_kib = 480 * MIB;
+    bench->fake.deadly = 2;
+    lose_cycle(bench);
+    bench->fake.deadly = GUESTS;
+    bench->fake.hung = 2;
+    ck_assert_int_eq(cycle(bench), 0);
+    ck_assert_uint_eq(bench->fake.calls, 2);
+    ck_assert_uint_eq(bench->fake.called[0], 2);
+    ck_assert_uint_eq(bench->fake.called[1], 3);
+    unsigned int reads = bench->fake.reads;
+    ck_assert_int_eq(cycle(bench), 0); /* the next one is whole again */
+    ck_assert_uint_eq(bench->fake.reads, reads + 1);
+    close_bench(bench);
+}
+END_TEST
+
+/* In which it saw that a domain had gone. */
+START_TEST(of_a_look_that_was_lost_nothing_is_left)
+{
+    for (int row = 0; row < 2; row++) {
+        struct bench *bench = open_bench(false);
+        struct policy_memory before[GUESTS];
+        for (size_t i = 0; i < GUESTS; i++)
+            bench->fake.guests[i].used_kib =
+                (300 + 10 * i) * MIB; /* each has memories of its own */
+        run_cycles(bench, 3);
+        memcpy(before, coordinator_view(bench->coordinator).memory, sizeof(before));
+        bench->fake.guests[0].running = false;
+        bench->fake.is_deadly = row == 0;
+        bench->fake.is_deadly_later = row == 1;
+        lose_cycle(bench);
+        struct coordinator_view view = coordinator_view(bench->coordinator);
+        ck_assert_uint_eq(view.snapshot->count, GUESTS);
+        ck_assert_mem_eq(view.memory, before, sizeof(before));
+        bench->fake.is_deadly = bench->fake.is_deadly_later = false;
+        ck_assert_int_eq(cycle(bench), 0);
+        view = coordinator_view(bench->coordinator);
+        ck_assert_uint_eq(view.snapshot->count, GUESTS - 1);
+        ck_assert_uint_eq(times_said(bench, "vm1: not running any more"), 1);
+        ck_assert_uint_eq(times_said(bench, ": found, "), GUESTS);
+        close_bench(bench);
+    }
+}
+END_TEST
+
 Suite *make_suite(void)
 {
     Suite *suite = suite_create("coordinator");
@@ -1392,6 +1499,9 @@ Suite *make_suite(void)
     tcase_add_test(connection, a_read_that_takes_long_makes_nobody_stale);
     tcase_add_test(connection, out_of_memory_is_said_once_and_survived);
     tcase_add_test(connection, describes_what_it_found);
+    tcase_add_test(connection, goes_on_with_the_request_that_was_lost);
+    tcase_add_test(connection, asks_those_who_were_not_asked);
+    tcase_add_test(connection, of_a_look_that_was_lost_nothing_is_left);
     suite_add_tcase(suite, connection);
     return suite;
 }

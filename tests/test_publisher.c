@@ -35,6 +35,27 @@ struct bench {
     struct publisher *publisher;
 };
 
+static void close_publisher(struct publisher *publisher)
+{
+    if (publisher != NULL)
+        publisher_end(publisher);
+    publisher_free(publisher);
+}
+
+/* Returns what publisher_begin() does; where that fails there is no publisher. */
+static int open_publisher(const struct publisher_config *config, struct publisher **ret_publisher,
+                          char *error)
+{
+    struct publisher *publisher = publisher_new(config);
+    ck_assert_ptr_nonnull(publisher);
+    int result = publisher_begin(publisher, error);
+    if (result == 0)
+        *ret_publisher = publisher;
+    else
+        close_publisher(publisher);
+    return result;
+}
+
 static struct bench *open_bench(uint64_t record_bytes)
 {
     struct bench *bench = calloc(1, sizeof(*bench));
@@ -56,7 +77,7 @@ static struct bench *open_bench(uint64_t record_bytes)
                                               .record_path = bench->record_path,
                                               .record_bytes = record_bytes,
                                               .log = &bench->log};
-    int result = publisher_open(&bench->config, &bench->publisher, error);
+    int result = open_publisher(&bench->config, &bench->publisher, error);
     ck_assert_msg(result == 0, "%s", error);
     return bench;
 }
@@ -64,7 +85,7 @@ static struct bench *open_bench(uint64_t record_bytes)
 static void close_bench(struct bench *bench)
 {
     char command[128];
-    publisher_close(bench->publisher);
+    close_publisher(bench->publisher);
     close(bench->notices);
     fclose(bench->log.stream);
     free(bench->text);
@@ -228,9 +249,9 @@ START_TEST(where_readers_are_not_told_of_each_cycle_is_the_state)
 {
     struct bench *bench = open_state_bench();
     char error[HYPERVISOR_ERROR_BYTES];
-    publisher_close(bench->publisher);
+    close_publisher(bench->publisher);
     bench->config.notices = -1;
-    ck_assert_int_eq(publisher_open(&bench->config, &bench->publisher, error), 0);
+    ck_assert_int_eq(open_publisher(&bench->config, &bench->publisher, error), 0);
     for (unsigned int i = 0; i < 3; i++)
         ck_assert(publishes_state(bench));
     close_state_bench(bench);
@@ -349,9 +370,9 @@ START_TEST(goes_on_after_a_crash_in_the_middle_of_a_line)
     char error[HYPERVISOR_ERROR_BYTES];
     unsigned int damaged;
     publish(bench);
-    publisher_close(bench->publisher);
+    close_publisher(bench->publisher);
     ck_assert_int_eq(truncate(bench->record_path, 100), 0);
-    ck_assert_int_eq(publisher_open(&bench->config, &bench->publisher, error), 0);
+    ck_assert_int_eq(open_publisher(&bench->config, &bench->publisher, error), 0);
     publish(bench);
     publish(bench);
     ck_assert_uint_eq(count_cycles(bench, "record", &damaged), 2);
@@ -405,6 +426,7 @@ START_TEST(goes_on_when_the_record_was_taken_away)
 {
     struct bench *bench = open_bench(1 << 20);
     char aside[128];
+    char error[HYPERVISOR_ERROR_BYTES];
     unsigned int damaged;
     publish(bench);
     ck_assert_int_eq(unlink(bench->record_path), 0);
@@ -413,7 +435,8 @@ START_TEST(goes_on_when_the_record_was_taken_away)
     ck_assert_uint_eq(count_cycles(bench, "record", &damaged), 2);
     snprintf(aside, sizeof(aside), "%s.old", bench->record_path);
     ck_assert_int_eq(rename(bench->record_path, aside), 0);
-    publisher_reopen(bench->publisher);
+    publisher_end(bench->publisher);
+    ck_assert_int_eq(publisher_begin(bench->publisher, error), 0);
     publish(bench);
     ck_assert_uint_eq(count_cycles(bench, "record", &damaged), 1);
     ck_assert_uint_eq(count_cycles(bench, "record.old", &damaged), 2);
@@ -426,7 +449,7 @@ START_TEST(only_one_writes_to_a_record)
     struct bench *bench = open_bench(1 << 20);
     struct publisher *second = NULL;
     char error[HYPERVISOR_ERROR_BYTES];
-    ck_assert_int_eq(publisher_open(&bench->config, &second, error), -EBUSY);
+    ck_assert_int_eq(open_publisher(&bench->config, &second, error), -EBUSY);
     ck_assert_msg(strstr(error, "another coordinator") != NULL, "%s", error);
     close_bench(bench);
 }
@@ -441,7 +464,7 @@ START_TEST(refuses_what_is_no_plain_file)
     char error[HYPERVISOR_ERROR_BYTES];
     for (size_t i = 0; i < COUNT_OF(names); i++) {
         config.record_path = names[i];
-        ck_assert_int_lt(publisher_open(&config, &publisher, error), 0);
+        ck_assert_int_lt(open_publisher(&config, &publisher, error), 0);
         ck_assert_msg(strstr(error, names[i]) != NULL, "%s", error);
         ck_assert_ptr_null(publisher);
     }
@@ -456,10 +479,10 @@ START_TEST(nothing_is_written_where_nothing_is_wanted)
     struct publisher_config config = {.dir = &none, .notices = -1, .log = &bench->log};
     struct publisher *publisher;
     char error[HYPERVISOR_ERROR_BYTES];
-    ck_assert_int_eq(publisher_open(&config, &publisher, error), 0);
+    ck_assert_int_eq(open_publisher(&config, &publisher, error), 0);
     publisher_publish(publisher, &bench->view, 0, 0);
-    publisher_close(publisher);
-    publisher_close(NULL);
+    close_publisher(publisher);
+    publisher_free(NULL);
     ck_assert_uint_eq(times_said(bench, "cannot"), 0);
     close_bench(bench);
 }
@@ -472,14 +495,14 @@ static struct bench *open_metrics_bench(const char *name)
 {
     struct bench *bench = open_bench(1 << 20);
     char error[HYPERVISOR_ERROR_BYTES];
-    publisher_close(bench->publisher);
+    close_publisher(bench->publisher);
     snprintf(bench->metrics_path, sizeof(bench->metrics_path), "%s/%s", bench->path, name);
     bench->none = STATE_DIR_NONE;
     bench->config = (struct publisher_config){.dir = &bench->none,
                                               .notices = -1,
                                               .metrics_path = bench->metrics_path,
                                               .log = &bench->log};
-    ck_assert_int_eq(publisher_open(&bench->config, &bench->publisher, error), 0);
+    ck_assert_int_eq(open_publisher(&bench->config, &bench->publisher, error), 0);
     return bench;
 }
 
@@ -507,7 +530,7 @@ START_TEST(the_metrics_are_for_all_and_end_with_it)
     free(text);
     ck_assert_int_eq(stat(bench->metrics_path, &status), 0);
     ck_assert_uint_eq(status.st_mode & 07777, 0644);
-    publisher_close(bench->publisher);
+    close_publisher(bench->publisher);
     bench->publisher = NULL;
     ck_assert_int_eq(access(bench->metrics_path, F_OK), -1);
     close_bench(bench);
@@ -538,7 +561,7 @@ START_TEST(metrics_that_are_not_ours_stay)
     FILE *file = fopen(bench->metrics_path, "w");
     ck_assert_ptr_nonnull(file);
     fclose(file);
-    publisher_close(bench->publisher);
+    close_publisher(bench->publisher);
     bench->publisher = NULL;
     ck_assert_int_eq(access(bench->metrics_path, F_OK), 0);
     close_bench(bench);
