@@ -86,8 +86,8 @@ struct domain_remarks {
     char trouble[DOMAIN_REMARK_BYTES];        /* what failed about it in this cycle */
 };
 
-/* One domain that runs, or is paused. What is decided on comes first, what is said about it last: a
- * decision for a hundred thousand of them takes in little more than what it needs. */
+/* One domain that runs, or is paused. What is decided on comes first, its name last: a decision for
+ * a hundred thousand of them takes in little more than what it needs. */
 struct domain {
     uint8_t uuid[DOMAIN_UUID_BYTES]; /* who it is; with id: which of its starts */
     int id;
@@ -95,6 +95,7 @@ struct domain {
     bool is_frozen;   /* its emulator does not answer; what follows is what was known before */
     bool is_to_start; /* it is over, and begins anew while the snapshot's list is kept */
     enum domain_job job;
+    struct domain_remarks *remarks; /* the snapshot's; NULL, as for nearly all: there are none */
 
     /* What its configuration says; looked up when it appears, then kept. */
     bool is_known;                 /* false: not looked up yet, or to be looked up again */
@@ -117,8 +118,7 @@ struct domain {
 
     struct settings settings; /* what its own metadata sets, or set when it was last right */
 
-    char name[DOMAIN_NAME_BYTES];   /* for people; cut when longer */
-    struct domain_remarks *remarks; /* the snapshot's; NULL, as for nearly all: there are none */
+    char name[DOMAIN_NAME_BYTES]; /* for people; cut when longer */
 };
 
 /* Everything one cycle decides on. */

@@ -543,7 +543,9 @@ static void identify(const struct hypervisor *hypervisor, size_t place,
                      const struct snapshot *before, struct domain *domain)
 {
     const struct listed *listed = &hypervisor->domains[place];
-    *domain = (struct domain){.remarks = domain->remarks};
+    struct domain_remarks *remarks = domain->remarks;
+    memset(domain, 0, offsetof(struct domain, name)); /* half of it is the name, which follows */
+    domain->remarks = remarks;
     memcpy(domain->uuid, listed->uuid, sizeof(domain->uuid));
     domain->id = listed->id;
     size_t known = snapshot_find_again(before, domain, place);
@@ -552,7 +554,7 @@ static void identify(const struct hypervisor *hypervisor, size_t place,
         return;
     }
     const struct domain *last = &before->domains[known];
-    memcpy(domain->name, last->name, strlen(last->name));
+    strcpy(domain->name, last->name);
     domain->is_known = last->is_known && !has_changed(hypervisor, domain->uuid);
     domain->is_running = last->is_running;
     domain->job = last->job;
