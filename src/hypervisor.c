@@ -106,7 +106,7 @@ static void begin(const struct hypervisor *hypervisor, const struct domain *doma
     struct hypervisor_watch *watch = hypervisor->watch;
     if (watch == NULL)
         return;
-    watch->since_usec = clock_monotonic_usec();
+    watch->since_usec = clock_coarse_usec();
     watch->is_about_domain = domain != NULL;
     if (domain != NULL) {
         memcpy(watch->uuid, domain->uuid, sizeof(watch->uuid));

@@ -3,7 +3,7 @@
  * libvirt for something, by name, in the file $BENCH_CALLS, which all processes of it see. It does
  * nothing where that is not set.
  *
- * With BENCH_CLOCK=skip its pauses between two cycles are skipped: both clocks go on by as much
+ * With BENCH_CLOCK=skip its pauses between two cycles are skipped: all clocks go on by as much
  * instead. With BENCH_CLOCK=rush so are the waits of libvirt's event loop, which are a few
  * milliseconds. Only for the test driver, whose guests report, and whose host has memory, only
  * then.
@@ -230,7 +230,9 @@ int virDomainMemoryStats(virDomainPtr handle, virDomainMemoryStatPtr figures, un
 int clock_gettime(clockid_t clock, struct timespec *now)
 {
     int result = read_clock(clock, now);
-    if (result != 0 || !skips || (clock != CLOCK_MONOTONIC && clock != CLOCK_REALTIME))
+    bool is_skipped =
+        clock == CLOCK_MONOTONIC || clock == CLOCK_MONOTONIC_COARSE || clock == CLOCK_REALTIME;
+    if (result != 0 || !skips || !is_skipped)
         return result;
     uint64_t nsec = (uint64_t)now->tv_nsec + sheet->skipped_nsec;
     now->tv_sec += (time_t)(nsec / NSEC_PER_SEC);
