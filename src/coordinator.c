@@ -365,10 +365,13 @@ static void carry_over(struct coordinator *coordinator, const struct look *befor
     now->ledger = ledger;
     for (size_t i = 0; i < now->snapshot.count; i++) {
         size_t old = snapshot_find_again(&before->snapshot, &now->snapshot.domains[i], i);
-        bool is_new = old == before->snapshot.count;
-        ledger->memory[i] = is_new ? (struct policy_memory){0} : last->memory[old];
-        ledger->told[i] = is_new ? (struct told){0} : last->told[old];
+        ledger->memory[i] = (struct policy_memory){0};
+        ledger->told[i] = (struct told){0};
         ledger->decisions[i] = (struct policy_decision){0};
+        if (old == before->snapshot.count)
+            continue;
+        ledger->memory[i] = last->memory[old];
+        ledger->told[i] = last->told[old];
     }
 }
 

@@ -111,8 +111,10 @@ static void have_a_word(int socket)
 static void empty(int descriptor)
 {
     char bytes[sizeof(struct signalfd_siginfo)];
-    while (read(descriptor, bytes, sizeof(bytes)) > 0)
-        continue;
+    ssize_t got;
+    do
+        got = read(descriptor, bytes, sizeof(bytes));
+    while (got > 0);
 }
 
 /* Both see the same timer. 0: not at all. */
@@ -449,10 +451,12 @@ static int start_child(struct supervisor *supervisor, int (*work)(void *argument
 static int end_child(struct supervisor *supervisor)
 {
     int status = 0;
+    pid_t ended;
     close(supervisor->socket);
     kill(supervisor->child, SIGKILL);
-    while (waitpid(supervisor->child, &status, 0) < 0 && errno == EINTR)
-        continue;
+    do
+        ended = waitpid(supervisor->child, &status, 0);
+    while (ended < 0 && errno == EINTR);
     supervisor->child = 0;
     return status;
 }
