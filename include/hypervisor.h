@@ -71,7 +71,7 @@ struct hypervisor_operations {
 
     /*
      * Reads how the host shares equal pages. Returns 0, -ENOTCONN if the connection is gone, or
-     * -ETIMEDOUT, -EPIPE or -ECANCELED; ERROR then says why.
+     * -ECANCELED; ERROR then says why.
      */
     int (*read_sharing)(void *self, struct ksm_reading *ret_reading,
                         char error[HYPERVISOR_ERROR_BYTES]);

@@ -636,18 +636,18 @@ static void free_handles(const virDomainPtr *handles, size_t count)
 static int take_handles(struct hypervisor *hypervisor, const virDomainPtr *handles, size_t count)
 {
     struct listed *domains = calloc(count + 1, sizeof(*domains));
-    if (domains == NULL)
+    forget_domains(hypervisor);
+    if (domains == NULL) {
         free_handles(handles, count);
-    for (size_t i = 0; domains != NULL && i < count; i++) {
+        return -ENOMEM;
+    }
+    for (size_t i = 0; i < count; i++) {
         virDomainGetUUID(handles[i], domains[i].uuid);
         domains[i].id = (int)virDomainGetID(handles[i]);
         domains[i].place = i;
         domains[i].handle = handles[i];
         domains[i].name = virDomainGetName(handles[i]);
     }
-    forget_domains(hypervisor);
-    if (domains == NULL)
-        return -ENOMEM;
     qsort(domains, count, sizeof(*domains), compare_listed);
     hypervisor->domains = domains;
     hypervisor->count = count;

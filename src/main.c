@@ -209,21 +209,6 @@ static const char *config_path(const struct options *options)
     return options->config_path != NULL ? options->config_path : OPTIONS_CONFIG_PATH;
 }
 
-/* Reads the file, where there is one, and puts the command line over it. A file that MUST_BE_THERE
- * and is not is a failure. Returns 0, or a negative errno with the reason in ERROR. */
-static int load_config(const struct options *options, bool must_be_there, struct config *ret_config,
-                       bool *ret_has_file, char error[CONFIG_ERROR_BYTES])
-{
-    struct config config = config_default();
-    int result = config_read(config_path(options), &config, error);
-    if (result != 0 && (must_be_there || result != -ENOENT))
-        return result;
-    options_apply(options, &config);
-    *ret_has_file = result == 0;
-    *ret_config = config;
-    return 0;
-}
-
 /* Takes it over, its rules into kept memory. */
 static void take_config(struct run *run, struct config *config, bool has_file)
 {
@@ -234,6 +219,21 @@ static void take_config(struct run *run, struct config *config, bool has_file)
     run->config = kept;
     run->has_file = has_file;
     config_release(config);
+}
+
+/* Reads the file, where there is one, puts the command line over it, and takes that over. A file
+ * that was named, or has been there, must be there. Returns 0, or a negative errno with the reason
+ * in ERROR: nothing has changed. */
+static int read_config(struct run *run, char error[CONFIG_ERROR_BYTES])
+{
+    bool must_be_there = run->has_file || run->options->config_path != NULL;
+    struct config config = config_default();
+    int result = config_read(config_path(run->options), &config, error);
+    if (result != 0 && (must_be_there || result != -ENOENT))
+        return result;
+    options_apply(run->options, &config);
+    take_config(run, &config, result == 0);
+    return 0;
 }
 
 static void say_config(const struct run *run)
@@ -250,16 +250,12 @@ static void say_config(const struct run *run)
 static void reload(struct run *run)
 {
     char error[CONFIG_ERROR_BYTES];
-    struct config config;
-    bool has_file;
-    bool must_be_there = run->has_file || run->options->config_path != NULL;
     run->progress.is_reloading = true;
     run->told.is_to_reload = false;
     service_reloading(&run->service);
-    if (load_config(run->options, must_be_there, &config, &has_file, error) == 0) {
-        take_config(run, &config, has_file);
+    if (read_config(run, error) == 0)
         say_config(run);
-    } else
+    else
         log_say(&run->log, LOG_LEVEL_ERROR, "%s; the settings stay as they are", error);
     coordinator_configure(run->coordinator, &run->config);
     service_ready(&run->service);
@@ -517,6 +513,7 @@ static int connect(struct run *run)
     if (result == 0) {
         say_start(run, uri);
         service_ready(&run->service);
+        run->progress.phase = PHASE_WORK;
     } else if (result != -ECANCELED)
         log_say(&run->log, LOG_LEVEL_ERROR, "cannot connect to '%s': %s", uri, error);
     return result;
@@ -527,8 +524,6 @@ static int connect_and_run(struct run *run)
     int result = run->progress.phase == PHASE_START ? connect(run) : 0;
     if (result != 0)
         return result == -ECANCELED ? EXIT_SUCCESS : EXIT_FAILURE;
-    if (run->progress.phase == PHASE_START)
-        run->progress.phase = PHASE_WORK;
     int status = run->options->once ? run_once(run) : run_until_stopped(run);
     service_stopping(&run->service);
     return status;
@@ -580,8 +575,10 @@ static int coordinate(struct run *run)
     else
         status = supervisor_run(run->supervisor, work, run, error);
     coordinator_free(run->coordinator);
-    if (status >= 0 || status == -ECANCELED)
-        return status >= 0 ? status : EXIT_SUCCESS;
+    if (status == -ECANCELED)
+        return EXIT_SUCCESS;
+    if (status >= 0)
+        return status;
     log_say(&run->log, LOG_LEVEL_ERROR, "%s", error);
     return EXIT_FAILURE;
 }
@@ -697,9 +694,6 @@ static int claim_and_supervise(struct run *run)
 static int start(struct run *run)
 {
     char error[CONFIG_ERROR_BYTES];
-    struct config config;
-    bool has_file;
-    bool must_be_there = run->options->config_path != NULL;
     run->signals = catch_signals();
     ignore_failed_writes();
     if (run->signals < 0) {
@@ -707,12 +701,10 @@ static int start(struct run *run)
         return EXIT_FAILURE;
     }
     int status = EXIT_USAGE;
-    if (load_config(run->options, must_be_there, &config, &has_file, error) != 0)
+    if (read_config(run, error) != 0)
         log_say(&run->log, LOG_LEVEL_ERROR, "%s", error);
-    else {
-        take_config(run, &config, has_file);
+    else
         status = claim_and_supervise(run);
-    }
     close(run->signals);
     return status;
 }

@@ -93,7 +93,7 @@ struct shared {
 struct supervisor {
     struct supervisor_config config;
     struct shared *shared;
-    pid_t child; /* 0: there is none, or this is it */
+    pid_t child; /* the last one */
     int socket;  /* to the child; in it, to the parent */
     int changes; /* readable when the child was stopped, or continued */
     int timer;   /* readable when the child's call has become slow: the child sets it */
@@ -361,15 +361,21 @@ void supervisor_take_words(const struct supervisor *supervisor)
 
 /* ---- the child: its beginning and its end ---- */
 
+/* The signal of a child that was stopped, continued, or has ended. */
+static void mask_changes(int how, sigset_t *ret_signals)
+{
+    sigemptyset(ret_signals);
+    sigaddset(ret_signals, SIGCHLD);
+    sigprocmask(how, ret_signals, NULL);
+}
+
 /* Signals to the whole group, as Ctrl-C sends them, are the parent's business; it must not outlive
  * its parent, wherever it hangs. */
 static void be_a_child(pid_t parent)
 {
     sigset_t signals;
     signals_block(&signals);
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGCHLD);
-    sigprocmask(SIG_UNBLOCK, &signals, NULL);
+    mask_changes(SIG_UNBLOCK, &signals);
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent)
         _exit(EXIT_FAILURE);
 }
@@ -388,7 +394,6 @@ static _Noreturn void work_as_a_child(struct supervisor *supervisor, int (*work)
                                       void *argument)
 {
     struct shared *shared = supervisor->shared;
-    supervisor->child = 0;
     shared->status = work(argument);
     shared->has_finished = true;
     take_leave(supervisor);
@@ -401,9 +406,7 @@ static _Noreturn void work_as_a_child(struct supervisor *supervisor, int (*work)
 static int open_senses(struct supervisor *supervisor, char *error)
 {
     sigset_t signals;
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGCHLD);
-    sigprocmask(SIG_BLOCK, &signals, NULL);
+    mask_changes(SIG_BLOCK, &signals);
     signal(SIGCHLD, SIG_DFL); /* ignored, it would hide how one has ended */
     supervisor->changes = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
     supervisor->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
@@ -457,7 +460,6 @@ static int end_child(struct supervisor *supervisor)
     do
         ended = waitpid(supervisor->child, &status, 0);
     while (ended < 0 && errno == EINTR);
-    supervisor->child = 0;
     return status;
 }
 

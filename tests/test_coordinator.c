@@ -286,7 +286,8 @@ static unsigned int times_said(struct bench *bench, const char *what)
 
 /* ---- acting ---- */
 
-START_TEST(asks_donors_first_then_who_starves)
+/* After some cycles of rest: two who need memory, and two who have it. */
+static struct bench *open_bench_with_donors(void)
 {
     struct bench *bench = open_bench(false);
     run_cycles(bench, 3);
@@ -295,6 +296,12 @@ START_TEST(asks_donors_first_then_who_starves)
     bench->fake.guests[1].used_kib = 480 * MIB; /* starves */
     bench->fake.guests[2].actual_kib = 900 * MIB;
     bench->fake.guests[3].actual_kib = 900 * MIB;
+    return bench;
+}
+
+START_TEST(asks_donors_first_then_who_starves)
+{
+    struct bench *bench = open_bench_with_donors();
     run_cycles(bench, 1);
     ck_assert_uint_eq(bench->fake.calls, 4);
     ck_assert_uint_eq(bench->fake.called[0], 2);
@@ -1358,12 +1365,7 @@ static void lose_cycle(struct bench *bench)
 
 START_TEST(goes_on_with_the_request_that_was_lost)
 {
-    struct bench *bench = open_bench(false);
-    run_cycles(bench, 3);
-    bench->fake.guests[0].used_kib = 400 * MIB; /* the order is vm3, vm4, vm2, vm1: see above */
-    bench->fake.guests[1].used_kib = 480 * MIB;
-    bench->fake.guests[2].actual_kib = 900 * MIB;
-    bench->fake.guests[3].actual_kib = 900 * MIB;
+    struct bench *bench = open_bench_with_donors(); /* the order is vm3, vm4, vm2, vm1 */
     bench->fake.deadly = 1;
     lose_cycle(bench);
     bench->fake.deadly = GUESTS;

@@ -155,8 +155,9 @@ static int fake_read(void *self, const struct snapshot *before, struct snapshot 
                      char error[HYPERVISOR_ERROR_BYTES])
 {
     struct fake *fake = self;
-    void *list = before->count != fake->count ? malloc(fake->count) : NULL;
-    if (list == NULL && before->count != fake->count) {
+    bool has_others = before->count != fake->count;
+    void *list = has_others ? malloc(fake->count) : NULL;
+    if (has_others && list == NULL) {
         strcpy(error, "out of memory for domains");
         return -ENOMEM;
     }
